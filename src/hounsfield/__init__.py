@@ -1,0 +1,44 @@
+"""Deep learning on medical images, from the scanner to a report that can be believed."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+# name -> module; imported when first used, so that `import hounsfield` is instant
+_PUBLIC = {
+    "Image": "hounsfield.image",
+    "Channel": "hounsfield.image",
+    "Patient": "hounsfield.geometry",
+    "Plane": "hounsfield.geometry",
+    "HounsfieldError": "hounsfield.errors",
+    "Catalog": "hounsfield.catalog",
+    "Run": "hounsfield.run",
+    "Source": "hounsfield.formats.contract",
+    "open": "hounsfield.formats",
+    "read": "hounsfield.formats",
+    "write": "hounsfield.formats",
+    "index": "hounsfield.workflow",
+    "split": "hounsfield.workflow",
+    "audit": "hounsfield.workflow",
+    "plan": "hounsfield.workflow",
+    "train": "hounsfield.workflow",
+    "predict": "hounsfield.workflow",
+    "evaluate": "hounsfield.workflow",
+    "report": "hounsfield.workflow",
+    "compare": "hounsfield.workflow",
+    "loader": "hounsfield.workflow",
+}
+__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604  (strings, computed)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'hounsfield' has no attribute {name!r}")
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

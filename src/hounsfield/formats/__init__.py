@@ -1,0 +1,197 @@
+"""Reading and writing image files: one file a format, behind one list."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
+from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, Source
+from hounsfield.image import Image
+
+# name -> module, imported when first needed; asked in this order, by content
+FORMATS = {
+    "dicom": "hounsfield.formats.dicom",
+    "nifti": "hounsfield.formats.nifti",
+    "png": "hounsfield.formats.png",
+    "jpeg": "hounsfield.formats.jpeg",
+    "tiff": "hounsfield.formats.tiff",
+    "numpy": "hounsfield.formats.numpy_arrays",
+}
+
+
+def load(name: str) -> Format:
+    """The module of a format by its name."""
+    if name not in FORMATS:
+        raise UsageError(f"no format {name!r}", remedy=did_you_mean(name, FORMATS))
+    return cast("Format", importlib.import_module(FORMATS[name]))
+
+
+def sniff(path: str | Path) -> str:
+    """The name of the format that a file's content shows, whatever its suffix.
+
+    Raises:
+        FormatError: the file is missing, empty, or of no known format.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except FileNotFoundError:
+        raise FormatError(
+            "there is no such file", file=path, remedy="check the path for a typing error"
+        ) from None
+    except IsADirectoryError:
+        raise FormatError(
+            "this is a folder, not an image file",
+            file=path,
+            remedy="`hounsfield index FOLDER` reads folders",
+        ) from None
+    except PermissionError:
+        raise FormatError(
+            "no permission to read this file", file=path, remedy="ask its owner, or copy it"
+        ) from None
+    if not head:
+        raise FormatError("the file is empty (0 bytes)", file=path, remedy="copy it again")
+    for name in FORMATS:
+        if load(name).sniff(head, path):
+            return name
+    raise FormatError(
+        "the content is of no known image format",
+        file=path,
+        expected=f"one of {', '.join(FORMATS)}",
+        remedy="check that the file is an image and was copied whole",
+    )
+
+
+def find(path: str | Path) -> list[Source]:
+    """The images in one file (several in an .npz), without reading their pixels."""
+    path = Path(path)
+    return load(sniff(path)).find(path)
+
+
+def header(source: Source | str | Path) -> Header:
+    """An image's header; no pixel is decoded."""
+    one = _one(source)
+    return load(sniff(one.file)).header(one)
+
+
+def read(source: Source | str | Path, *, like: Like | None = None) -> Image:
+    """The image of a file that holds one, or the one that a `Source` names.
+
+    Raises:
+        FormatError: missing, truncated, of no known format, or holding several images.
+    """
+    one = _one(source)
+    return load(sniff(one.file)).read(one, like)
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A file's header, with the pixels still on disk."""
+
+    source: Source
+    header: Header
+
+    def slab(self, z0: int, z1: int) -> Image:
+        """Planes z0 ≤ z < z1, without the rest where the format allows it."""
+        depth = self.header.shape[1]
+        if not 0 <= z0 < z1 <= depth:
+            raise InputError(
+                f"no planes {z0} to {z1}", file=self.source.file, expected=f"within 0 to {depth}"
+            )
+        module: Any = load(self.header.format)
+        if hasattr(module, "slab"):
+            return cast("Image", module.slab(self.source, z0, z1))
+        from dataclasses import replace
+
+        whole = self.read()
+        return replace(whole, array=whole.array[:, z0:z1], geometry=shifted(whole, z0))
+
+    def read(self) -> Image:
+        return read(self.source)
+
+
+def shifted(image: Image, z0: int) -> Any:
+    """The geometry of an image that begins z0 planes further along z."""
+    import numpy as np
+
+    from hounsfield.geometry import Patient
+
+    if not isinstance(image.geometry, Patient):
+        return image.geometry
+    ras_from_old = image.geometry.affine
+    old_from_new = np.eye(4)
+    old_from_new[2, 3] = z0
+    return Patient(ras_from_old @ old_from_new, image.geometry.frame_uid)
+
+
+def open(source: Source | str | Path) -> Opened:
+    """The header at once, and the pixels in slabs when asked for."""
+    one = _one(source)
+    return Opened(one, header(one))
+
+
+def writable() -> dict[str, str]:
+    """The suffix of each format that we write -> its name."""
+    return {load(name).SUFFIX: name for name in FORMATS if hasattr(load(name), "write")}
+
+
+def write(image: Image, path: str | Path, *, like: Header | None = None) -> None:
+    """Write an image in the format of the path's suffix, whole or not at all.
+
+    Raises:
+        UsageError: no format writes this suffix.
+        FormatError: the format cannot hold the image without loss; it says which loss.
+    """
+    path = Path(path)
+    aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif"}
+    suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix.lower()
+    known = writable()
+    name = known.get(aliases.get(suffix, suffix))
+    if name is None:
+        raise UsageError(
+            f"no format is written with the suffix {suffix!r}",
+            file=path,
+            remedy=did_you_mean(suffix, known),
+        )
+    module: Any = load(name)
+    whole_or_not(path, suffix, lambda part: module.write(image, part, like))
+
+
+def whole_or_not(path: Path, suffix: str, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a file beside `path`, then put it in its place in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
+    os.close(handle)
+    try:
+        fill(Path(part))
+        Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _one(source: Source | str | Path) -> Source:
+    if isinstance(source, Source):
+        return source
+    path, member = Path(source), None
+    if "#" in path.name and not path.exists():  # scan.npz#train_images/17
+        text, _, member = str(source).partition("#")
+        path = Path(text)
+        return Source.of(path, member)
+    found = find(path)
+    if len(found) != 1:
+        names = ", ".join(f"{path}#{s.member}" for s in found[:3])
+        raise FormatError(
+            f"holds {len(found)} images",
+            file=path,
+            remedy=f"name one: {names}, …" if found else "there is nothing to read",
+        )
+    return found[0]

@@ -1,0 +1,132 @@
+"""What a format is: a module with these functions, listed in `formats.FORMATS`.
+
+SUFFIX: str                                    the one we write, e.g. ".nii.gz"
+EXTRA: str | None                              the optional extra it needs, or None
+sniff(head, path) -> bool                      does the content look like this format?
+find(path) -> list[Source]                     the images in a file, without their pixels
+header(source) -> Header                       what is known without decoding pixels
+read(source, like=None) -> Image               the pixels, as physical values
+slab(source, z0, z1) -> Image                  optional: some planes without the rest
+write(image, path, like=None) -> None          optional: whole or not at all
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.geometry import Geometry
+from hounsfield.image import Channel, Image
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an image lies: files relative to a root that can move, and which part of them.
+
+    `member` names one picture of a file that holds several; `frames` is a half-open range.
+    """
+
+    root: str
+    paths: tuple[str, ...]
+    member: str | None = None
+    frames: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, path: str | Path, member: str | None = None) -> Source:
+        path = Path(path)
+        return cls(str(path.parent), (path.name,), member)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        return tuple(Path(self.root, path) for path in self.paths)
+
+    @property
+    def file(self) -> Path:
+        """The only or first file."""
+        return self.files[0]
+
+    def __str__(self) -> str:
+        return f"{self.file}{f'#{self.member}' if self.member else ''}"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who and which: protected health information. Never printed, logged or stored as it is."""
+
+    patient: str | None = None
+    study: str | None = None
+    series: str | None = None
+    instance: str | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the source says about the picture that is not an identity."""
+
+    sex: str | None = None  # "F", "M", "O"
+    age: float | None = None  # years
+    view: str | None = None  # "PA", "AP", "LL", …
+    body_part: str | None = None
+    manufacturer: str | None = None
+    model: str | None = None
+    window: tuple[float, float] | None = None  # centre, width, in physical values
+    stored: str | None = None  # the stored type and coding, e.g. "12 bits in uint16, RLE"
+
+
+@dataclass(frozen=True, eq=False)
+class Header:
+    """An image without its pixels. `shape` is (C, Z, Y, X), `dtype` that of the values read."""
+
+    format: str
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[np.generic]
+    geometry: Geometry = None
+    channels: tuple[Channel, ...] = ()
+    modality: str | None = None  # DICOM's codes (CR, DX, CT, MR, US, …)
+    identity: Identity = field(default_factory=Identity, repr=False)
+    facts: Facts = field(default_factory=Facts)
+
+
+@runtime_checkable
+class Format(Protocol):
+    """The functions that every format module has (see the module's docstring)."""
+
+    SUFFIX: str
+    EXTRA: str | None
+
+    def sniff(self, head: bytes, path: Path) -> bool: ...
+    def find(self, path: Path) -> list[Source]: ...
+    def header(self, source: Source) -> Header: ...
+    def read(self, source: Source, like: Like | None = None) -> Image: ...
+
+
+@dataclass(frozen=True)
+class Like:
+    """How to read: choices that change the values. The defaults give the physical ones."""
+
+    window: tuple[float, float] | None = None  # centre, width: clip to it and scale to [0, 1]
+    voi: bool = False  # apply the file's own VOI LUT or window (DICOM PS3.3 C.11.2)
+    dtype: np.dtype[np.generic] | None = None
+
+
+HEAD_BYTES = 4096  # how much of a file `sniff` sees
+MAX_BYTES = 16 << 30  # a header that promises a larger array is refused
+
+
+def promised_bytes(shape: Sequence[int], dtype: np.dtype[np.generic]) -> int:
+    """The bytes an array would take, computed without overflow."""
+    total = dtype.itemsize
+    for size in shape:
+        total *= int(size)
+    return total
+
+
+def as_small(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    """The array in native byte order and C order, copied only when it must be."""
+    native = array.dtype.newbyteorder("=")
+    return np.ascontiguousarray(array, dtype=native)
