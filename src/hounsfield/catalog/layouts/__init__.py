@@ -1,0 +1,34 @@
+"""Public data sets' layouts: one file each, behind one list."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import cast
+
+from hounsfield.catalog.layouts.contract import Layout
+from hounsfield.errors import UsageError, did_you_mean
+
+# name -> module, imported when first needed; asked in this order, the most particular first
+LAYOUTS = {
+    "rsna-pneumonia": "hounsfield.catalog.layouts.rsna_pneumonia",
+    "cohen-covid": "hounsfield.catalog.layouts.cohen_covid",
+    "covid-radiography": "hounsfield.catalog.layouts.covid_radiography",
+    "medmnist": "hounsfield.catalog.layouts.medmnist",
+    "kaggle-digits": "hounsfield.catalog.layouts.kaggle_digits",
+    "class-folders": "hounsfield.catalog.layouts.class_folders",
+    "table": "hounsfield.catalog.layouts.table",
+    "files": "hounsfield.catalog.layouts.files",  # anything else: every readable file, no labels
+}
+
+
+def load(name: str) -> Layout:
+    """The module of a layout by its name."""
+    if name not in LAYOUTS:
+        raise UsageError(f"no layout {name!r}", remedy=did_you_mean(name, LAYOUTS))
+    return cast("Layout", importlib.import_module(LAYOUTS[name]))
+
+
+def recognise(root: Path) -> str:
+    """The name of the first layout that knows this folder or file."""
+    return next(name for name in LAYOUTS if load(name).recognise(root))
