@@ -115,9 +115,9 @@ class Catalog:
     def select(self, cases: Sequence[str]) -> Self:
         """The same catalog with these cases only, in the catalog's order."""
         kept = self.cases.filter(pl.col("case").is_in(list(cases)))
-        used = kept["inputs"].explode().struct.field("image") if kept.height else []
+        used: list[str] = kept["inputs"].explode().struct.field("image").to_list()
         return type(self)(
-            self.images.filter(pl.col("image").is_in(list(used))),
+            self.images.filter(pl.col("image").is_in(used)),
             kept,
             self.annotations.filter(pl.col("case").is_in(kept["case"].to_list())),
             self.folder,
