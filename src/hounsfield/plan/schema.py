@@ -1,0 +1,136 @@
+"""The typed plan: every number of a run. Light: `--help` imports it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from hounsfield.preprocessing.contract import Augmentation, Preprocessing
+
+Settings = dict[str, int | float | bool | str | tuple[str, ...] | tuple[int, ...]]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TaskPlan(Section):
+    """What is learned."""
+
+    name: str = Field("classification", description="classification, segmentation, detection …")
+    target: str = Field("", description="the annotation's name, e.g. pneumonia; empty: the first")
+    settings: Settings = Field(
+        default_factory=dict, description="the task's own settings (see `plan`)"
+    )
+
+
+class DataPlan(Section):
+    """Which cases go where."""
+
+    train: float = Field(0.7, gt=0, le=1, description="share of the patients")
+    val: float = Field(0.15, ge=0, lt=1, description="share of the patients")
+    test: float = Field(0.15, ge=0, lt=1, description="share of the patients")
+    official: bool = Field(True, description="keep the data set's own parts where it has them")
+    group: str = Field("patient", description="a column of the cases that no split may cut")
+    seed: int = Field(0, description="of the split")
+    min_per_class: int = Field(50, ge=0, description="a smaller validation part is refilled")
+    label_map: Path | None = Field(None, description="YAML or CSV: a source's label to ours")
+
+
+class AuditPlan(Section):
+    """What follows from what the audit finds."""
+
+    on_leak: Literal["drop", "stop", "allow"] = Field(
+        "drop", description="drop: what equals an evaluation image leaves the training part"
+    )
+    near: Literal["auto", "on", "off"] = Field("auto", description="look for near duplicates")
+
+
+class ModelPlan(Section):
+    """The network."""
+
+    name: str = Field("cnn", description="cnn, simple-nn, a timm name, or package.module:build")
+    weights: str = Field("", description="FILE or hub: pretrained weights; empty: from scratch")
+    settings: Settings = Field(
+        default_factory=dict, description="the network's own settings (see `plan`)"
+    )
+
+
+class TrainingPlan(Section):
+    """How the network is trained."""
+
+    epochs: int = Field(30, ge=1, description="passes over the training part, at most")
+    batch: int = Field(32, ge=1, description="images a step")
+    accumulate: int = Field(1, ge=1, description="batches whose gradients are summed for a step")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="")
+    learning_rate: float = Field(1e-3, gt=0, description="the highest")
+    weight_decay: float = Field(0.05, ge=0, description="")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of sgd, with Nesterov's step")
+    schedule: Literal["cosine", "step", "plateau", "constant"] = Field("cosine", description="")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")
+    patience: int = Field(0, ge=0, description="epochs without gain before stopping; 0: never")
+    balance: Literal["weights", "sampling", "none"] = Field(
+        "weights", description="rare classes: weighed in the loss, drawn more often, or left"
+    )
+    freeze: Literal["none", "body"] = Field("none", description="body: only the head learns")
+    ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none")
+    clip_gradient: float = Field(1.0, ge=0, description="largest gradient norm; 0: no limit")
+    precision: Literal["fp32", "bf16"] = Field("fp32", description="of the network's arithmetic")
+    memory_format: Literal["channels-last", "contiguous"] = Field("channels-last", description="")
+    device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="")
+    threads: int = Field(0, ge=0, description="of the arithmetic; 0 becomes the machine's cores")
+    workers: int = Field(0, ge=0, description="processes that prepare images; 0: cores")
+    folds: int = Field(1, ge=1, description="k-fold cross-validation with k > 1")
+    seeds: int = Field(1, ge=1, description="networks a fold, ensembled")
+    seed: int = Field(0, ge=0, description="of weights, order and augmentation")
+    budget: float = Field(10.0, gt=0, description="minutes a member may take by the probe")
+    save_every: int = Field(1, ge=1, description="epochs between checkpoints")
+
+
+class EvaluationPlan(Section):
+    """How the result is measured."""
+
+    threshold: str = Field("youden", description="youden, or sensitivity:0.95, or 0.5")
+    calibrate: bool = Field(True, description="fit the temperature on the validation part")
+    mirror: bool = Field(False, description="average with the prediction of the mirrored image")
+    resamples: int = Field(2000, ge=100, description="of the bootstrap")
+    seed: int = Field(0, ge=0, description="of the bootstrap")
+
+
+class Plan(Section):
+    """Every number of a run."""
+
+    task: TaskPlan = TaskPlan()
+    data: DataPlan = DataPlan()
+    audit: AuditPlan = AuditPlan()
+    preprocessing: Preprocessing = Preprocessing()
+    augmentation: Augmentation = Augmentation()
+    model: ModelPlan = ModelPlan()
+    training: TrainingPlan = TrainingPlan()
+    evaluation: EvaluationPlan = EvaluationPlan()
+
+
+@cache
+def asked_model() -> type[BaseModel]:
+    """The plan with every field optional: what a user's flags and plan.yaml may say."""
+    sections: dict[str, Any] = {
+        name: (_optional(info.annotation), None) for name, info in Plan.model_fields.items()
+    }
+    return create_model("Asked", __base__=Section, **sections)
+
+
+def _optional(section: Any) -> Any:
+    fields: dict[str, Any] = {
+        name: (info.annotation | None, Field(None, description=_help(info)))
+        for name, info in section.model_fields.items()
+    }
+    return create_model(section.__name__, __base__=Section, **fields) | None
+
+
+def _help(info: Any) -> str:
+    default = "" if info.is_required() else info.get_default(call_default_factory=True)
+    shown = f"[default or rule: {default}]" if default not in ("", None, {}, ()) else ""
+    return " ".join(filter(None, (info.description, shown)))

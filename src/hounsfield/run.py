@@ -1,0 +1,307 @@
+"""The run folder: the one class that knows its file names.
+
+RUN/run.json              format version, status, where the catalog's link lies
+    lock                  held while a process writes
+    plan.yaml             what was asked
+    plan.resolved.yaml    every value, and why
+    data/                 the three tables, split.parquet, findings.json, fingerprint.json
+    members/f0-s0/        checkpoint.pt, weights.safetensors, metrics.jsonl
+    predictions/NAME/     predictions.csv and the task's own files
+    evaluations/NAME/     evaluation.json, figures, report.html
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import polars as pl
+import yaml
+from pydantic import BaseModel, TypeAdapter
+
+from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.fingerprint import Fingerprint
+from hounsfield.catalog.split import Split
+from hounsfield.catalog.tables import Catalog
+from hounsfield.errors import RunError, StorageError
+from hounsfield.plan.resolved import Resolved
+
+VERSION = 1
+Status = Literal["planned", "training", "trained", "finished"]
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file that appears complete, on disk, or not at all.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise storage_error(error, path) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """The sentence for a disk that refuses."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageError(
+            "the disk is full",
+            file=path,
+            remedy="free some space, then go on with `hounsfield train --resume RUN`",
+        )
+    return StorageError(
+        f"cannot be written ({error.strerror or error})",
+        file=path,
+        remedy="check the folder's permissions, or choose another with --out",
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """A text file, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(text.encode())
+
+
+@dataclass(frozen=True)
+class Member:
+    """One trained network of a run: fold and seed."""
+
+    path: Path
+    fold: int
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def checkpoint(self) -> Path:
+        """Everything that training needs to go on, after the last whole epoch."""
+        return self.path / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The network that predicts; there once the member is trained."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def log(self) -> Path:
+        """One JSON line an epoch: losses, learning rate, monitor, seconds."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def trained(self) -> bool:
+        return self.weights.exists()
+
+    def history(self) -> pl.DataFrame:
+        """The log as a table, one row an epoch; empty before the first."""
+        if not self.log.exists():
+            return pl.DataFrame()
+        lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+        return pl.DataFrame(lines)
+
+
+class Run:
+    """A run folder that exists."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        state = _read_json(self.path / "run.json", self.path)
+        if state.get("version", 0) > VERSION:
+            raise RunError(
+                f"the run was written by a newer hounsfield (format {state['version']})",
+                file=self.path,
+                expected=f"format {VERSION} or older",
+                remedy="pip install --upgrade hounsfield",
+            )
+
+    @classmethod
+    def create(cls, path: str | Path, *, overwrite: bool = False) -> Run:
+        """A new, empty run folder.
+
+        Raises:
+            RunError: there is a run or anything else, and `overwrite` is not given.
+        """
+        path = Path(path)
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            is_run = (path / "run.json").exists()
+            if not (overwrite and is_run):
+                raise RunError(
+                    "there is a run already" if is_run else "exists and is not a run",
+                    file=path,
+                    remedy="choose another --out, go on with --resume, or give --overwrite"
+                    if is_run
+                    else "choose another --out",
+                )
+            with cls(path).locked():
+                pass  # nobody is writing it
+            shutil.rmtree(path)
+        write_text(path / "run.json", json.dumps({"version": VERSION, "status": "planned"}))
+        return cls(path)
+
+    # State
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return _read_json(self.path / "run.json", self.path)
+
+    def update(self, **values: Any) -> None:
+        """Set values of run.json."""
+        write_text(self.path / "run.json", json.dumps({**self.state, **values}, indent=1))
+
+    @property
+    def status(self) -> Status:
+        status: Status = self.state["status"]
+        return status
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the run against other writers; the lock goes with the process, however it ends.
+
+        Raises:
+            RunError: another process holds it; the message gives its pid.
+        """
+        with (self.path / "lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise RunError(
+                    f"process {file.read().strip() or 'unknown'} is writing this run",
+                    file=self.path,
+                    remedy="wait for it, or end that process first",
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    # Plan and data
+
+    @property
+    def resolved(self) -> Resolved:
+        return Resolved.load(self.path / "plan.resolved.yaml")
+
+    def save_plan(self, asked: dict[str, Any], resolved: Resolved) -> None:
+        write_text(self.path / "plan.yaml", yaml.safe_dump(asked, sort_keys=False))
+        write_text(self.path / "plan.resolved.yaml", resolved.dump())
+
+    @property
+    def catalog(self) -> Catalog:
+        """The run's snapshot of the tables, with the link of the catalog it came from."""
+        link = self.state.get("link")
+        return Catalog.load(self.path / "data", link=Path(link) if link else None)
+
+    @property
+    def split(self) -> Split:
+        return Split.load(self.path / "data")
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint.model_validate_json((self.path / "data/fingerprint.json").read_text())
+
+    def save_data(self, catalog: Catalog, split: Split, fingerprint: Fingerprint) -> None:
+        catalog.save(self.path / "data")
+        split.save(self.path / "data")
+        write_text(self.path / "data/fingerprint.json", fingerprint.model_dump_json(indent=1))
+        if catalog.folder is not None:
+            self.update(link=str(catalog.folder.resolve()))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        path = self.path / "data/findings.json"
+        return _FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
+
+    def save_findings(self, findings: tuple[Finding, ...]) -> None:
+        write_text(
+            self.path / "data/findings.json", _FINDINGS.dump_json(findings, indent=1).decode()
+        )
+
+    # Members
+
+    def member(self, fold: int, seed: int) -> Member:
+        return Member(self.path / "members" / f"f{fold}-s{seed}", fold, seed)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """All members that the plan asks for, trained or not."""
+        training = self.resolved.plan.training
+        folds, seeds = range(training.folds), range(training.seeds)
+        return tuple(self.member(fold, seed) for fold in folds for seed in seeds)
+
+    # Predictions and evaluations
+
+    def predictions(self, name: str) -> Path:
+        """The folder of the predictions with this name."""
+        return self.path / "predictions" / name
+
+    def evaluation(self, name: str) -> Path:
+        """The folder of the evaluation with this name."""
+        return self.path / "evaluations" / name
+
+    @property
+    def evaluations(self) -> tuple[str, ...]:
+        found = sorted((self.path / "evaluations").glob("*/evaluation.json"))
+        return tuple(path.parent.name for path in found)
+
+    @property
+    def calibration_file(self) -> Path:
+        return self.path / "calibration.json"
+
+    def report(self, name: str = "test") -> Path:
+        return self.evaluation(name) / "report.html"
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.status})"
+
+    def _repr_html_(self) -> str:
+        """For Jupyter: the plan's task and network, the state, and a link to the report."""
+        from html import escape
+
+        plan, report = self.resolved.plan, self.report()
+        link = f'<a href="{escape(str(report))}">report</a>' if report.exists() else "no report yet"
+        what = f"{plan.task.name} of {plan.task.target}, {plan.model.name}, {self.status}"
+        return f"<b>Run {escape(str(self.path))}</b><br>{escape(what)}<br>{link}"
+
+
+_FINDINGS = TypeAdapter(tuple[Finding, ...])
+
+
+def save_model(path: Path, model: BaseModel) -> None:
+    """A pydantic value as JSON, whole or not at all."""
+    write_text(path, model.model_dump_json(indent=1))
+
+
+def _read_json(path: Path, run: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise RunError(
+            "is not a run folder",
+            file=run,
+            expected="a folder that `hounsfield train` wrote, with run.json in it",
+            remedy="check the path",
+        ) from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"run.json cannot be read ({error})", file=run) from error
+    return state
