@@ -13,7 +13,6 @@ RUN/run.json              format version, status, where the catalog's link lies
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from typing import IO, Any, Literal
 
 import polars as pl
 import yaml
+from filelock import FileLock, Timeout
 from pydantic import BaseModel, TypeAdapter
 
 from hounsfield.catalog.findings import Finding
@@ -154,8 +154,7 @@ class Run:
                     else "choose another --out",
                 )
             with cls(path).locked():
-                pass  # nobody is writing it
-            shutil.rmtree(path)
+                shutil.rmtree(path)
         write_text(path / "run.json", json.dumps({"version": VERSION, "status": "planned"}))
         return cls(path)
 
@@ -181,20 +180,20 @@ class Run:
         Raises:
             RunError: another process holds it; the message gives its pid.
         """
-        with (self.path / "lock").open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.seek(0)
-                raise RunError(
-                    f"process {file.read().strip() or 'unknown'} is writing this run",
-                    file=self.path,
-                    remedy="wait for it, or end that process first",
-                ) from None
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
+        lock = FileLock(self.path / "lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunError(
+                f"process {self.state.get('pid', 'unknown')} is writing this run",
+                file=self.path,
+                remedy="wait for it, or end that process first",
+            ) from None
+        try:
+            self.update(pid=os.getpid())
             yield
+        finally:
+            lock.release()
 
     # Plan and data
 
