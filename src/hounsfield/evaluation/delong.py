@@ -10,6 +10,7 @@ from scipy import optimize, special, stats
 from hounsfield.evaluation.intervals import (
     UNDEFINED,
     Interval,
+    count_patients,
     normal_quantile,
     per_cluster,
     t_quantile,
