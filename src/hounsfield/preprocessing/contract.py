@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+SMALLEST, LARGEST = 8, 16384  # pixels a side of a network's input
 
 
 class Preprocessing(BaseModel):
@@ -34,6 +37,23 @@ class Preprocessing(BaseModel):
     mean: tuple[float, ...] = Field((), description="of the training part, per channel")
     std: tuple[float, ...] = Field((), description="of the training part, per channel")
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if min(self.size) < SMALLEST or max(self.size) > LARGEST:
+            raise ValueError(f"size {self.size}: each side must be {SMALLEST} to {LARGEST} pixels")
+        low, high = self.percentiles
+        if not 0 <= low < high <= 100:
+            raise ValueError(f"percentiles {self.percentiles}: must rise and lie within 0 to 100")
+        if self.clip == "window" and self.window is None:
+            raise ValueError("clip=window needs window: (centre, width), e.g. (40, 400)")
+        if self.window is not None and not self.window[1] > 0:
+            raise ValueError(f"window {self.window}: the width must be above 0")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range {self.range}: must rise")
+        if len(self.mean) != len(self.std) or any(std < 0 for std in self.std):
+            raise ValueError("mean and std need one number each per channel, std not below 0")
+        return self
+
 
 class Augmentation(BaseModel):
     """Random changes of the training images; each 0 or False turns one off."""
@@ -52,17 +72,35 @@ class Augmentation(BaseModel):
     blur: float = Field(0.5, ge=0, description="largest blur sigma, in pixels")
 
 
+@dataclass(frozen=True)
+class Summary:
+    """An image's finite physical values before any clipping: what it is like, in six numbers.
+
+    Of the grey values where colour becomes grey. All 0 where no value is finite.
+    """
+
+    minimum: float = 0.0
+    p1: float = 0.0
+    median: float = 0.0
+    p99: float = 0.0
+    maximum: float = 0.0
+    mean: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """A prepared image, before normalisation, and where it lies on the original.
 
     `array` (C, Z, Y, X) float32 in [0, 1]; `original_from_prepared` (3, 3) maps pixel centres
     (x, y) of the prepared picture to those of the original, whose (Y, X) is `original`.
+    `notes` say what was odd about the values (not finite, constant).
     """
 
     array: NDArray[np.float32]
     original_from_prepared: NDArray[np.float64]
     original: tuple[int, int]
+    summary: Summary = Summary()
+    notes: tuple[str, ...] = ()
 
     def boxes_to_original(self, boxes: NDArray[Any]) -> NDArray[np.float64]:
         """(N, 4) boxes x0, y0, x1, y1 by their edges, clipped to the original picture."""
