@@ -7,6 +7,9 @@ with the key of the pseudonyms; it stays with the catalog, outside every run.
 
 from __future__ import annotations
 
+import os
+import secrets
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import Literal, Self
 
 import polars as pl
 
-from hounsfield.errors import InputError
+from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 
 Known = Literal["given", "mapped", "guessed", "unknown"]  # how a patient is known
@@ -66,6 +69,7 @@ ANNOTATIONS: dict[str, pl.DataType | type[pl.DataType]] = {
     "reader": pl.String,
     "time": pl.Float64,
 }
+# The link also keeps what was read from each file, so that a second index reads only changes.
 LINK: dict[str, pl.DataType | type[pl.DataType]] = {
     "image": pl.String,
     "root": pl.String,
@@ -74,6 +78,24 @@ LINK: dict[str, pl.DataType | type[pl.DataType]] = {
     "frames": pl.List(pl.Int64),
     "size": pl.Int64,
     "changed": pl.Int64,  # st_mtime_ns, for the incremental index
+    "reason": pl.String,  # why the file was set aside; null for a good one
+    "file_patient": pl.String,  # the header's true identities
+    "file_study": pl.String,
+    "file_series": pl.String,
+    "modality": pl.String,
+    "format": pl.String,
+    "channels": pl.Int32,
+    "depth": pl.Int32,
+    "height": pl.Int32,
+    "width": pl.Int32,
+    "spacing": pl.List(pl.Float64),
+    "hash": pl.String,
+    "sex": pl.String,
+    "age": pl.Float64,
+    "view": pl.String,
+    "body_part": pl.String,
+    "manufacturer": pl.String,
+    "model": pl.String,
 }
 TABLES = {"images": IMAGES, "cases": CASES, "annotations": ANNOTATIONS}
 LINK_FILE = "link.parquet"
@@ -97,20 +119,24 @@ class Catalog:
         """The catalog in a folder; `link` is the folder of its link where that is another.
 
         Raises:
-            InputError: a table is missing or does not have its columns.
+            InputError: a table is missing, does not have its columns, or is of another snapshot.
         """
         folder = Path(folder)
         tables = [_read(folder / f"{name}.parquet", schema) for name, schema in TABLES.items()]
+        paths = [folder / f"{name}.parquet" for name in TABLES]
+        if len({pl.read_parquet_metadata(path).get("snapshot") for path in paths}) > 1:
+            raise InputError(
+                "the tables do not belong together: indexing was interrupted while it wrote them",
+                file=folder,
+                remedy="index the folder again; what it has read is not read again",
+            )
         return cls(tables[0], tables[1], tables[2], link or folder)
 
     def save(self, folder: str | Path) -> None:
         """Write the three tables (not the link), each whole or not at all."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        stamp = {"snapshot": secrets.token_hex(8)}
         for name in TABLES:
-            part = folder / f".{name}.parquet.part"
-            getattr(self, name).write_parquet(part)
-            part.replace(folder / f"{name}.parquet")
+            write_whole(getattr(self, name), Path(folder) / f"{name}.parquet", stamp)
 
     def select(self, cases: Sequence[str]) -> Self:
         """The same catalog with these cases only, in the catalog's order."""
@@ -152,6 +178,39 @@ class Catalog:
             f"Catalog({self.images.height} images, {self.cases.height} cases of {patients} "
             f"patients, {self.annotations.height} annotations)"
         )
+
+
+def write_whole(
+    table: pl.DataFrame,
+    path: Path,
+    metadata: dict[str, str] | None = None,
+    *,
+    private: bool = False,
+) -> None:
+    """Write a Parquet table whole or not at all; a private one is its owner's alone (0600).
+
+    Raises:
+        StorageError: no permission, or the disk is full.
+    """
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+        part = Path(name)  # made with mode 0600
+        os.close(handle)
+        table.write_parquet(part, metadata=metadata or {})
+        part.chmod(0o600 if private else 0o644)
+        part.replace(path)
+    except (OSError, pl.exceptions.ComputeError) as error:
+        why = getattr(error, "strerror", None) or "the disk is full or not writable"
+        raise StorageError(
+            f"the table cannot be written ({why})",
+            file=path,
+            remedy="free some space, or choose another folder with --out",
+        ) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
 
 
 def _source(row: dict[str, object]) -> Source:
