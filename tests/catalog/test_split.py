@@ -272,7 +272,7 @@ def test_only_a_test_part_leaves_nothing_to_train_on() -> None:
 
 
 def test_fractions_make_a_whole() -> None:
-    with pytest.raises(ValueError, match="must be 1, got 1.15"):
+    with pytest.raises(ValueError, match=r"must be 1, got 1\.15"):
         SplitSettings(train=0.85)
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from hounsfield.catalog.findings import Finding, Severity
-from hounsfield.catalog.tables import Catalog
+from hounsfield.catalog.tables import Catalog, Part
 
 MOST_OF_TRAINING = 0.25  # a refilled validation part takes at most this share of training
 OVERLAP: dict[str, tuple[str, Severity, str]] = {
@@ -69,7 +69,7 @@ def overlap(catalog: Catalog) -> list[Finding]:
 
 
 def own_shares(
-    cases: Sequence[tuple[str | None, str | None]],
+    cases: Sequence[tuple[str | None, Part | None]],
     source: str | None,
     settings: Shares,
     findings: list[Finding],

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -139,7 +139,7 @@ class _Work:
 
     labels: list[str | None]
     sources: list[str | None]
-    official: list[str | None]
+    official: list[Part | None]
     groups: list[list[int]]
     parts: list[Part]
     torn: set[int] = field(default_factory=set)  # groups that official parts tear apart
@@ -153,7 +153,7 @@ class _Work:
         groups: Sequence[Sequence[str]],
     ) -> _Work:
         rows = catalog.cases.height
-        none: list[str | None] = [None] * rows
+        none: list[Any] = [None] * rows
         if labels is not None and len(labels) != rows:
             raise UsageError(f"{len(labels)} labels for {rows} cases", expected="one a case")
         links = [*_alike(catalog.cases["patient"].to_list())]
@@ -234,7 +234,7 @@ def _official(
     work: _Work, settings: SplitSettings, findings: list[Finding]
 ) -> dict[int, tuple[float, ...]]:
     """Place what the official parts fix; return the open groups with their shares of parts."""
-    cases: dict[str | None, list[tuple[str | None, str | None]]] = defaultdict(list)
+    cases: dict[str | None, list[tuple[str | None, Part | None]]] = defaultdict(list)
     for row, source in enumerate(work.sources):
         cases[source].append((work.labels[row], work.official[row]))
     shares = {name: own_shares(own, name, settings, findings) for name, own in cases.items()}
@@ -249,7 +249,7 @@ def _official(
         if len(fixed) > 1:
             work.torn.add(index)
         # A case without an official part follows its group, to the test part before the others.
-        home: Part = next(part for part in ("test", "val", "train") if part in fixed)  # type: ignore[assignment]
+        home = next(part for part in reversed(PARTS) if part in fixed)
         for row in rows:
             work.place([row], work.official[row] or home)
     return opened
