@@ -1,0 +1,183 @@
+"""Is it the same picture? Lay one on the other, then ask whether their fine structure agrees.
+
+Chest radiographs all look alike at a glance, so only structure finer than a few per cent of the
+width counts, each place with equal weight. One picture is moved over the other by scale and
+shift (what resizing and cropping do), found by Gauss–Newton steps from coarse to fine
+(Lucas & Kanade 1981; Baker & Matthews 2004).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+
+LEVELS = (32, 64, 128)
+STEPS = (12, 8, 8)
+KEEP = (0.5, 0.6, 0.0)  # correlation below which a finer level is not tried
+TILES = 6  # a side
+OVERLAP = 0.7  # of the first picture that the second must cover
+
+
+@cache
+def blur(size: int, sigma: float) -> Floats:
+    """The (size, size) matrix of a Gaussian blur along one axis; rows sum to 1 at the edges."""
+    at = np.arange(size)
+    weights = np.exp(-0.5 * ((at[:, None] - at[None, :]) / sigma) ** 2)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
+
+
+@cache
+def shrink(size: int, to: int) -> Floats:
+    """The (to, size) matrix that averages neighbouring pixels."""
+    return np.kron(np.eye(to), np.full((1, size // to), to / size)).astype(np.float32)
+
+
+def structure(pictures: Floats, fine: float = 1.0, coarse: float = 4.0) -> Floats:
+    """Detail between two Gaussian widths (pixels) with equal contrast everywhere; (N, S, S)."""
+    size = pictures.shape[-1]
+    narrow, wide, around = blur(size, fine), blur(size, coarse), blur(size, 1.5 * coarse)
+    detail = narrow @ pictures @ narrow.T - wide @ pictures @ wide.T
+    energy = around @ (detail * detail) @ around.T
+    # Where there is next to nothing, noise must not be blown up to structure.
+    floor = 0.02 * energy.mean((-2, -1), keepdims=True) + 1e-6
+    return np.asarray(detail / np.sqrt(energy + floor), np.float32)
+
+
+def pyramid(small: NDArray[np.uint8]) -> tuple[Floats, ...]:
+    """The structure of (N, S, S) small pictures at each of LEVELS."""
+    pictures = small.astype(np.float32)
+    size = pictures.shape[-1]
+    shrunk = [shrink(size, to) @ pictures @ shrink(size, to).T for to in LEVELS]
+    return tuple(structure(level) for level in shrunk)
+
+
+@njit(cache=True, nogil=True)
+def align(fixed: Floats, moving: Floats, pose: NDArray[np.float64], steps: int) -> None:
+    """Improve `pose` (scale x, y, shift x, y; u in [-1, 1]) so that moving(pose(u)) = fixed(u)."""
+    size = fixed.shape[0]
+    half = (size - 1) / 2.0
+    for _ in range(steps):
+        normal = np.zeros((4, 4))
+        right = np.zeros(4)
+        for r in range(1, size - 1):
+            v = r / half - 1.0
+            y = (pose[1] * v + pose[3] + 1.0) * half
+            if y < 1.0 or y > size - 2.001:
+                continue
+            i = int(y)
+            q = y - i
+            for c in range(1, size - 1):
+                u = c / half - 1.0
+                x = (pose[0] * u + pose[2] + 1.0) * half
+                if x < 1.0 or x > size - 2.001:
+                    continue
+                j = int(x)
+                p = x - j
+                a, b = moving[i, j], moving[i, j + 1]
+                d, e = moving[i + 1, j], moving[i + 1, j + 1]
+                gx = ((1 - q) * (b - a) + q * (e - d)) * half
+                gy = ((1 - p) * (d - a) + p * (e - b)) * half
+                value = (1 - q) * ((1 - p) * a + p * b) + q * ((1 - p) * d + p * e)
+                residual = fixed[r, c] - value
+                j0, j1, j2, j3 = gx * u, gy * v, gx, gy
+                right[0] += j0 * residual
+                right[1] += j1 * residual
+                right[2] += j2 * residual
+                right[3] += j3 * residual
+                normal[0, 0] += j0 * j0
+                normal[0, 1] += j0 * j1
+                normal[0, 2] += j0 * j2
+                normal[0, 3] += j0 * j3
+                normal[1, 1] += j1 * j1
+                normal[1, 2] += j1 * j2
+                normal[1, 3] += j1 * j3
+                normal[2, 2] += j2 * j2
+                normal[2, 3] += j2 * j3
+                normal[3, 3] += j3 * j3
+        for k in range(4):
+            for m in range(k):
+                normal[k, m] = normal[m, k]
+            normal[k, k] = normal[k, k] * 1.001 + 1e-3
+        step = np.linalg.solve(normal, right)
+        largest = 0.0
+        for k in range(4):
+            move = min(max(step[k], -0.05), 0.05)
+            pose[k] += move
+            largest = max(largest, abs(move))
+        if largest * half < 0.01:
+            break
+
+
+@njit(cache=True, nogil=True)
+def compare(
+    fixed: Floats, moving: Floats, pose: NDArray[np.float64], tiles: int
+) -> tuple[float, float, float]:
+    """Correlation over the overlap, the share of tiles that agree, the share that overlaps."""
+    size = fixed.shape[0]
+    half = (size - 1) / 2.0
+    sums = np.zeros((tiles, tiles, 6))
+    for r in range(size):
+        y = (pose[1] * (r / half - 1.0) + pose[3] + 1.0) * half
+        if y < 0.0 or y > size - 1.001:
+            continue
+        i = int(y)
+        q = y - i
+        for c in range(size):
+            x = (pose[0] * (c / half - 1.0) + pose[2] + 1.0) * half
+            if x < 0.0 or x > size - 1.001:
+                continue
+            j = int(x)
+            p = x - j
+            m = (1 - q) * ((1 - p) * moving[i, j] + p * moving[i, j + 1])
+            m += q * ((1 - p) * moving[i + 1, j] + p * moving[i + 1, j + 1])
+            f = fixed[r, c]
+            s = sums[r * tiles // size, c * tiles // size]
+            s[0] += 1.0
+            s[1] += f
+            s[2] += m
+            s[3] += f * f
+            s[4] += m * m
+            s[5] += f * m
+    whole = np.zeros(6)
+    agree = 0
+    seen = 0
+    for a in range(tiles):
+        for b in range(tiles):
+            s = sums[a, b]
+            whole += s
+            if s[0] < 0.5 * (size / tiles) ** 2 or s[3] / max(s[0], 1.0) < 0.1:
+                continue  # hardly covered, or nothing to see
+            seen += 1
+            agree += _correlation(s) > 0.5
+    return _correlation(whole), agree / max(seen, 1), whole[0] / (size * size)
+
+
+@njit(cache=True, nogil=True)
+def _correlation(s: NDArray[np.float64]) -> float:
+    n = max(s[0], 1.0)
+    covariance = s[5] / n - s[1] / n * s[2] / n
+    variance = (s[3] / n - (s[1] / n) ** 2) * (s[4] / n - (s[2] / n) ** 2)
+    return covariance / np.sqrt(max(variance, 1e-12))
+
+
+def register(
+    fixed: tuple[Floats, ...], moving: tuple[Floats, ...], start: NDArray[Any]
+) -> tuple[NDArray[np.float64], float, float]:
+    """The pose of `moving` on `fixed` (one picture's pyramid each), correlation and agreement.
+
+    The correlation is that of the finest level reached: of the first that speaks against a copy.
+    """
+    pose = np.array(start, np.float64)
+    correlation = agreement = 0.0
+    for f, m, steps, keep in zip(fixed, moving, STEPS, KEEP, strict=True):
+        align(f, m, pose, steps)
+        correlation, agreement, overlap = compare(f, m, pose, TILES)
+        if correlation < keep or overlap < OVERLAP:
+            return pose, correlation if overlap >= OVERLAP else 0.0, 0.0
+    return pose, correlation, agreement

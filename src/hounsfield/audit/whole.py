@@ -1,0 +1,210 @@
+"""The audit: everything that is looked for, in one pass over the images."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from hounsfield.audit import balance, labels, leaks
+from hounsfield.audit.exact import exact_groups, images_of_cases, in_order, merged
+from hounsfield.audit.hashing import LEGIBLE
+from hounsfield.audit.prints import Prints, Progress, prints
+from hounsfield.audit.results import Audit, AuditSettings, NearGroup, Pair
+from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.tables import Catalog
+
+if TYPE_CHECKING:
+    from hounsfield.catalog.split import Split
+
+Groups = tuple[tuple[str, ...], ...]
+
+
+def audit(
+    catalog: Catalog,
+    split: Split | None = None,
+    settings: AuditSettings | None = None,
+    *,
+    cache: Path,
+    progress: Progress | None = None,
+) -> Audit:
+    """What is wrong with a data set and its split; reads each image once, then never again.
+
+    `cache` is a folder that keeps what was read of each image, to be used by the next audit.
+
+    Raises:
+        InputError: the catalog's link to its files is gone.
+    """
+    settings = settings or AuditSettings()
+    seen = _used(catalog)
+    large = _large(seen, settings)
+    kept = prints(
+        seen, cache, with_small=large.height > 0, workers=settings.workers, progress=progress
+    )
+    exact = exact_groups(catalog, kept.table)
+    pairs = _near_pairs(catalog, kept, large, settings, progress)
+    near = _near_groups(catalog, exact, pairs)
+    found = Audit(exact=exact, near=near, images=seen.images.height)
+    conflicts = labels.conflicts(catalog, found.duplicates)
+    tables = balance.tables(catalog)
+    said = (
+        *_unread(catalog, kept),
+        *_duplicates(catalog, found),
+        *_near_told(found, seen, large, settings),
+        *labels.findings(conflicts),
+        *balance.findings(tables, settings),
+        *leaks.patients(catalog),
+        *(leaks.overlap(catalog, split) if split else ()),
+        *(leaks.crossing(found, split) if split else ()),
+    )
+    return found.model_copy(update={"findings": said, "conflicts": conflicts, "tables": tables})
+
+
+def _used(catalog: Catalog) -> Catalog:
+    """The catalog with the images that its cases are made of (no masks)."""
+    return catalog.select(catalog.cases["case"].to_list())
+
+
+def _large(catalog: Catalog, settings: AuditSettings) -> pl.DataFrame:
+    """The images that are large enough to tell near duplicates, or all, or none."""
+    if settings.near == "off":
+        return catalog.images.clear()
+    if settings.near == "on":
+        return catalog.images
+    return catalog.images.filter(pl.min_horizontal("height", "width") >= LEGIBLE)
+
+
+def _near_pairs(
+    catalog: Catalog,
+    kept: Prints,
+    large: pl.DataFrame,
+    settings: AuditSettings,
+    progress: Progress | None,
+) -> list[Pair]:
+    """The confirmed pairs, as cases; one image stands for all that have the same pixels."""
+    told = kept.table.filter(~pl.col("blank") & pl.col("has_small"))
+    told = told.join(large.select("image"), on="image", how="semi", maintain_order="left")
+    first = images_of_cases(catalog).unique("image", keep="first", maintain_order=True)
+    told = told.join(first, on="image", how="inner", maintain_order="left")
+    told = told.unique("pixels", keep="first", maintain_order=True)
+    if told.height < 2:
+        return []
+    from hounsfield.audit.near import find
+
+    workers = settings.workers or os.cpu_count() or 1
+    cases = told["case"].to_list()
+    small = kept.smalls(told["key"].to_list())
+    pairs = []
+    for match in find(small, settings.correlation, workers, progress):
+        if cases[match.first] != cases[match.second]:
+            scale_x, scale_y, shift_x, shift_y = (round(value, 4) for value in match.pose)
+            pairs.append(
+                Pair(
+                    first=cases[match.first],
+                    second=cases[match.second],
+                    correlation=round(match.correlation, 4),
+                    agreement=round(match.agreement, 4),
+                    scale=(scale_x, scale_y),
+                    shift=(shift_x, shift_y),
+                )
+            )
+    return pairs
+
+
+def _near_groups(catalog: Catalog, exact: Groups, pairs: list[Pair]) -> tuple[NearGroup, ...]:
+    """What the pairs tie together, with the exact copies of each."""
+    groups = merged([*exact, *((pair.first, pair.second) for pair in pairs)])
+    tied = {case for pair in pairs for case in (pair.first, pair.second)}
+    ordered = in_order(catalog, (group for group in groups if tied.intersection(group)))
+    return tuple(
+        NearGroup(cases=tuple(group), pairs=tuple(p for p in pairs if p.first in group))
+        for group in ordered
+    )
+
+
+def _unread(catalog: Catalog, kept: Prints) -> tuple[Finding, ...]:
+    findings = []
+    told = images_of_cases(catalog).join(kept.table, on="image", maintain_order="left")
+    bad = told.filter(pl.col("problem").is_not_null())
+    if bad.height:
+        findings.append(
+            Finding(
+                kind="unreadable",
+                severity="warning",
+                text=f"{_count(bad.height, 'image')} cannot be read, e.g.: {bad['problem'][0]}",
+                remedy="copy the files again, or index anew to set them aside",
+                groups=(tuple(bad["case"].to_list()),),
+            )
+        )
+    blank = told.filter("blank")
+    if blank.height:
+        findings.append(
+            Finding(
+                kind="blank",
+                severity="warning",
+                text=f"{_count(blank.height, 'image')} of one value everywhere: nothing to see",
+                remedy="leave these cases out",
+                groups=(tuple(blank["case"].to_list()),),
+            )
+        )
+    return tuple(findings)
+
+
+def _duplicates(catalog: Catalog, found: Audit) -> tuple[Finding, ...]:
+    if not found.exact:
+        return ()
+    cases = sum(len(group) for group in found.exact)
+    findings = [
+        Finding(
+            kind="exact-duplicates",
+            severity="info",
+            text=f"{_count(len(found.exact), 'group')} of identical pictures ({cases:,} cases)",
+            remedy="the split keeps each group together where it may; see the leaks",
+            groups=found.exact,
+        )
+    ]
+    return (*findings, *leaks.identities(catalog, found.exact))
+
+
+def _near_told(
+    found: Audit, catalog: Catalog, large: pl.DataFrame, settings: AuditSettings
+) -> tuple[Finding, ...]:
+    """The near duplicates, and what could not be looked at."""
+    findings = []
+    if found.near:
+        cases = sum(len(group.cases) for group in found.near)
+        findings.append(
+            Finding(
+                kind="near-duplicates",
+                severity="warning",
+                text=f"{_count(len(found.near), 'group')} of one picture in several versions "
+                f"({cases:,} cases): resized, cropped, compressed or brightened",
+                remedy="look at near_duplicates.png; they count as duplicates",
+                groups=tuple(group.cases for group in found.near),
+            )
+        )
+    tiny = catalog.images.filter(pl.min_horizontal("height", "width") < LEGIBLE).height
+    if settings.near == "off":
+        findings.append(
+            Finding(
+                kind="near-skipped", severity="info", text="near duplicates were not looked for"
+            )
+        )
+    elif tiny:
+        how = "was not tried" if settings.near == "auto" else "may be wrong"
+        findings.append(
+            Finding(
+                kind="near-unreliable",
+                severity="warning",
+                text=f"{_count(tiny, 'image')} smaller than {LEGIBLE} pixels: at that size near "
+                f"duplicates cannot be told reliably, so it {how}; exact ones are found",
+                remedy="use the data set in a larger size if there is one",
+            )
+        )
+    return tuple(findings)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
