@@ -39,9 +39,17 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    temperature: float = 1.0
-    thresholds: tuple[float, ...] = ()  # per class or box label, of calibrated probabilities
+    temperatures: tuple[float, ...] = (1.0,)  # one, or one a label
+    thresholds: tuple[float, ...] = ()  # of calibrated probabilities: one, or one a label
     reasons: tuple[str, ...] = ()  # how each was found, in words
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asks of the calibration."""
+
+    threshold: str = "youden"  # "youden", "sensitivity:0.95", or a number
+    temperature: bool = True
 
 
 class Targets(Protocol):
@@ -87,7 +95,7 @@ class Task(Protocol[S, P]):
     """One kind of thing to learn. `P` is its prediction of one case, a frozen value."""
 
     NAME: str
-    ANNOTATION: Kind  # the kind of annotation that it learns from
+    ANNOTATIONS: tuple[Kind, ...]  # the kinds of annotation that it learns from
     Settings: type[S]
     FIGURES: tuple[str, ...]  # names of `reports.figures`, in the report's order
     NETWORK: str  # the default network's name, "cnn" or "package.module:build"
@@ -152,8 +160,17 @@ class Task(Protocol[S, P]):
         fit: bool,
     ) -> Calibration: ...
 
-    def rows(self, predictions: Sequence[P], calibration: Calibration, settings: S) -> pl.DataFrame:
-        """The columns of predictions.csv that are the task's: prediction, p_CLASS…; one row each."""
+    def rows(
+        self,
+        predictions: Sequence[P],
+        truths: Sequence[Any],
+        calibration: Calibration,
+        settings: S,
+    ) -> pl.DataFrame:
+        """The task's columns of predictions.csv: prediction, p_CLASS…, or scores; a row each.
+
+        A truth may be None: the case is not annotated.
+        """
         ...
 
     def save(self, prediction: P, folder: Path, case: str) -> None:
@@ -165,8 +182,12 @@ class Task(Protocol[S, P]):
         """The truth as predictions.csv shows it; empty where there is none."""
         ...
 
-    def cases(self, table: pl.DataFrame, folder: Path, truths: Sequence[Any], settings: S) -> Cases:
-        """What metrics see, from predictions.csv and the files beside it."""
+    def cases(self, table: pl.DataFrame, truths: Sequence[Any], settings: S) -> Cases:
+        """What metrics see, from predictions.csv alone."""
+        ...
+
+    def uncalibrated(self, cases: Cases, calibration: Calibration, settings: S) -> Cases | None:
+        """The cases as they were before the temperature; None for a task that has none."""
         ...
 
     def metrics(self, settings: S) -> list[Metric]:

@@ -1,0 +1,1 @@
+"""Predictions: of a run's own parts, and of new images."""

@@ -1,0 +1,74 @@
+"""Predictions of prepared cases by one network or several, on each image's own grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from hounsfield.plan.schema import Plan
+from hounsfield.preprocessing.cache import Cache
+from hounsfield.preprocessing.normalise import normalise
+from hounsfield.tasks.contract import Settings, Task
+from hounsfield.training.data import CaseDataset, batches
+from hounsfield.training.learner import in_format
+
+Progress = Callable[[int, int], None]
+
+
+def predict_cases(
+    task: Task[Any, Any],
+    settings: Settings,
+    plan: Plan,
+    networks: Sequence[nn.Module],
+    prepared: tuple[Cache, Sequence[str]],
+    progress: Progress | None = None,
+) -> list[Any]:
+    """One prediction a case of the cache, in order; several networks and views are combined."""
+    cache, cases = prepared
+    device = next(networks[0].parameters()).device
+    found: list[Any] = []
+    with torch.inference_mode(), _evaluating(networks), _precision(plan, device):
+        for raw in batches(CaseDataset(cache, cases, None), plan.training.batch):
+            images = normalise(raw.images.to(device), plan.preprocessing)
+            images = in_format(images, plan.training.memory_format)
+            views = [list(_views(task, settings, n, images, plan)) for n in networks]
+            each = zip(*(view for mine in views for view in mine), strict=True)
+            for row, several in zip(raw.rows, each, strict=True):
+                one = task.combine(several) if len(several) > 1 else several[0]
+                found.append(task.restore(one, cache.prepared(cases[row])))
+            if progress:
+                progress(len(found), len(cases))
+    return found
+
+
+def _views(
+    task: Task[Any, Any], settings: Settings, network: nn.Module, images: Tensor, plan: Plan
+) -> Iterator[list[Any]]:
+    yield task.predict(network, images, settings)
+    if plan.evaluation.mirror:
+        width = images.shape[-1]
+        flipped = task.predict(network, images.flip(-1), settings)
+        yield [task.mirrored(one, width) for one in flipped]
+
+
+@contextmanager
+def _evaluating(networks: Sequence[nn.Module]) -> Iterator[None]:
+    modes = [network.training for network in networks]
+    try:
+        for network in networks:
+            network.eval()
+        yield
+    finally:
+        for network, mode in zip(networks, modes, strict=True):
+            network.train(mode)
+
+
+@contextmanager
+def _precision(plan: Plan, device: torch.device) -> Iterator[None]:
+    enabled = plan.training.precision == "bf16"
+    with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+        yield

@@ -1,0 +1,72 @@
+"""A researcher's own network: `package.module:build`, called with keyword arguments.
+
+def build(*, channels: int, outputs: int, size: tuple[int, int], **settings) -> nn.Module
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict
+from torch import nn
+
+from hounsfield.catalog.fingerprint import Choice
+from hounsfield.errors import UsageError
+from hounsfield.models.contract import Shape
+from hounsfield.tasks.contract import Choosing
+from hounsfield.tasks.contract import Settings as Base
+
+
+class OwnSettings(Base):
+    """Whatever the function takes."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+@dataclass(frozen=True)
+class Own:
+    """The network that a function of the user's builds."""
+
+    name: str
+    Settings: type[OwnSettings] = field(default=OwnSettings, init=False)
+
+    def choose(self, choosing: Choosing) -> list[Choice]:
+        return []
+
+    def build(self, settings: OwnSettings, shape: Shape) -> nn.Module:
+        network = self._function()(
+            channels=shape.channels, outputs=shape.outputs, size=shape.size, **settings.model_dump()
+        )
+        if not isinstance(network, nn.Module):
+            raise UsageError(
+                f"{self.name} gave a {type(network).__name__}",
+                expected="a torch.nn.Module: images (B, C, Y, X) -> (B, outputs)",
+                remedy="let the function return the network",
+            )
+        return network
+
+    def head(self, network: nn.Module) -> nn.Module:
+        return list(network.modules())[-1]
+
+    def layers(self, network: nn.Module) -> tuple[str, ...]:
+        return tuple(n for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
+
+    def _function(self) -> Callable[..., Any]:
+        module, _, function = self.name.partition(":")
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.append(here)  # as `python` itself does: the user's file lies beside them
+        try:
+            found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        except (ImportError, AttributeError) as error:
+            raise UsageError(
+                f"the network {self.name!r} cannot be imported ({error})",
+                expected="package.module:build, importable from here",
+                remedy="check both names; the current folder is on the path",
+            ) from error
+        return found

@@ -1,0 +1,317 @@
+"""Classification: one class a case, or several findings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.special import expit, softmax
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from hounsfield.catalog.fingerprint import Choice
+from hounsfield.catalog.tables import Catalog
+from hounsfield.errors import InputError, UsageError, did_you_mean
+from hounsfield.metrics import standard
+from hounsfield.metrics.contract import Cases, Metric
+from hounsfield.metrics.temperature import fit_temperature
+from hounsfield.metrics.threshold import choose_threshold
+from hounsfield.preprocessing.cache import Cache
+from hounsfield.preprocessing.contract import Prepared
+from hounsfield.preprocessing.warp import Warp
+from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
+from hounsfield.tasks.contract import Settings as Base
+
+Logits = NDArray[np.float64]  # (K,), the prediction of one case
+
+# What data sets call the absence of disease; such a class stands first.
+ABSENT = ("normal", "healthy", "negative", "no ", "no_", "none", "control", "benign", "0")
+
+
+class Settings(Base):
+    classes: tuple[str, ...] = Field(description="in the order of the outputs, disease last")
+    multilabel: bool = Field(False, description="several findings at once, each yes or no")
+    smoothing: float = Field(0.05, ge=0, lt=1, description="label smoothing of the cross-entropy")
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Class indices (B,), or 0/1 (B, K)."""
+
+    values: Tensor
+
+    def moved(self, warp: Warp) -> Classes:
+        return self
+
+    def to(self, device: torch.device) -> Classes:
+        return Classes(self.values.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class ClassStore:
+    values: Tensor
+
+    def batch(self, rows: Sequence[int]) -> Classes:
+        return Classes(self.values[list(rows)])
+
+
+class Classification:
+    NAME = "classification"
+    ANNOTATIONS = ("class", "value")
+    Settings = Settings
+    FIGURES = ("confusion", "roc", "pr", "reliability", "scores", "subgroups", "mistakes")
+    NETWORK = "cnn"
+
+    def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> Settings:
+        names = _labelled(catalog, target)
+        if len(names) < 2:
+            raise InputError(
+                f"all labelled cases are of one class, {names[0]!r}",
+                file=catalog.folder,
+                expected="at least two classes",
+                remedy="add images of another class, or choose another label with --task.target",
+            )
+        several = _per_case(catalog, target, names)
+        values = {"classes": names, "multilabel": several} | dict(asked)
+        chosen = Settings.model_validate(values)
+        unknown = set(chosen.classes) - set(names)
+        if unknown:
+            raise UsageError(
+                f"no case is labelled {min(unknown)!r}", remedy=did_you_mean(min(unknown), names)
+            )
+        return chosen
+
+    def strata(self, catalog: Catalog, settings: Settings) -> list[str]:
+        return [self.label(truth, settings) for truth in self.truths(catalog, settings)]
+
+    def truths(self, catalog: Catalog, settings: Settings) -> list[NDArray[np.int64] | int | None]:
+        """A class index, or a vector of 0/1; None where a case is not labelled."""
+        rank = {name: i for i, name in enumerate(settings.classes)}
+        positives: dict[str, list[int]] = {}
+        for case, label, value in _rows(catalog, settings):
+            mine = positives.setdefault(case, [])
+            if label in rank and value > 0:
+                mine.append(rank[label])
+        found: list[NDArray[np.int64] | int | None] = []
+        for case in catalog.cases["case"]:
+            marks = positives.get(case)
+            if settings.multilabel:
+                found.append(None if marks is None else _vector(marks, len(rank)))
+            else:
+                found.append(marks[0] if marks else None)
+        return found
+
+    def choose(self, choosing: Choosing, settings: Settings) -> list[Choice]:
+        return []
+
+    def outputs(self, settings: Settings) -> int:
+        return len(settings.classes)
+
+    def targets(
+        self, catalog: Catalog, settings: Settings, cache: Cache, cases: Sequence[str]
+    ) -> TargetStore:
+        truths = dict(zip(catalog.cases["case"], self.truths(catalog, settings), strict=True))
+        return ClassStore(torch.as_tensor(np.array([truths[case] for case in cases])))
+
+    def losses(
+        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: Settings
+    ) -> dict[str, Tensor]:
+        assert isinstance(batch.targets, Classes)
+        logits, truth = network(batch.images).float(), batch.targets.values
+        if settings.multilabel:
+            return {"loss": F.binary_cross_entropy_with_logits(logits, truth.float())}
+        loss = F.cross_entropy(logits, truth, weights, label_smoothing=settings.smoothing)
+        return {"loss": loss}
+
+    def predict(self, network: nn.Module, images: Tensor, settings: Settings) -> list[Logits]:
+        return list(network(images).double().cpu().numpy())
+
+    def mirrored(self, prediction: Logits, width: int) -> Logits:
+        return prediction
+
+    def combine(self, predictions: Sequence[Logits]) -> Logits:
+        mean: Logits = np.mean(predictions, axis=0)
+        return mean
+
+    def restore(self, prediction: Logits, prepared: Prepared) -> Logits:
+        return prediction
+
+    def calibrate(
+        self,
+        predictions: Sequence[Logits],
+        truths: Sequence[Any],
+        settings: Settings,
+        wanted: Wanted,
+    ) -> Calibration:
+        logits, truth = np.stack(predictions), np.array(truths)
+        values, reasons = (1.0,), ["temperature: not fitted"]
+        if wanted.temperature:
+            temperature = fit_temperature(logits, truth)
+            values, reasons = temperature.values, [f"temperature: {temperature.reason}"]
+        probability = _probabilities(logits, Calibration(temperatures=values), settings)
+        thresholds = []
+        for k, positive in _decided(truth, settings):
+            rule, sensitivity = _rule(wanted.threshold)
+            if rule == "fixed":
+                thresholds.append(sensitivity)
+                reasons.append(f"threshold {sensitivity:g}: as asked")
+                continue
+            chosen = choose_threshold(
+                positive, probability[:, k], rule=rule, sensitivity=sensitivity
+            )
+            thresholds.append(chosen.value)
+            reasons.append(f"threshold of {settings.classes[k]}: {chosen.reason}")
+        return Calibration(
+            temperatures=values, thresholds=tuple(thresholds), reasons=tuple(reasons)
+        )
+
+    def rows(
+        self,
+        predictions: Sequence[Logits],
+        truths: Sequence[Any],
+        calibration: Calibration,
+        settings: Settings,
+    ) -> pl.DataFrame:
+        logits = (
+            np.stack(predictions) if len(predictions) else np.zeros((0, self.outputs(settings)))
+        )
+        probability = _probabilities(logits, calibration, settings)
+        decision = _decide(probability, calibration, settings)
+        columns: dict[str, Any] = {"prediction": [self.label(d, settings) for d in decision]}
+        columns |= {f"p_{name}": probability[:, k] for k, name in enumerate(settings.classes)}
+        return pl.DataFrame(columns, schema_overrides={"prediction": pl.String})
+
+    def save(self, prediction: Logits, folder: Path, case: str) -> None:
+        """Nothing lies beside the table."""
+
+    def label(self, truth: Any, settings: Settings) -> str:
+        if truth is None:
+            return ""
+        if settings.multilabel:
+            return "|".join(c for c, on in zip(settings.classes, truth, strict=True) if on)
+        return settings.classes[int(truth)]
+
+    def cases(self, table: pl.DataFrame, truths: Sequence[Any], settings: Settings) -> Cases:
+        rank = {name: i for i, name in enumerate(settings.classes)}
+        said = table["prediction"].fill_null("").to_list()
+        if settings.multilabel:
+            marks = [[rank[name] for name in one.split("|") if name] for one in said]
+            decision = np.array([_vector(m, len(rank)) for m in marks])
+        else:
+            decision = np.array([rank[one] for one in said])
+        probability = table.select(f"p_{name}" for name in settings.classes).to_numpy()
+        patient = codes(table["patient"].to_list())
+        return Cases(np.array(truths), probability, decision, settings.classes, patient)
+
+    def metrics(self, settings: Settings) -> list[Metric]:
+        return list(standard(settings.classes, settings.multilabel))
+
+    def uncalibrated(self, cases: Cases, calibration: Calibration, settings: Settings) -> Cases:
+        # Log-probabilities are logits up to a constant, which a softmax does not see.
+        p = np.clip(cases.probability, 1e-300, 1)
+        logits = np.log(p) - np.log1p(-np.minimum(p, 1 - 1e-16)) * settings.multilabel
+        heated = logits * np.array(calibration.temperatures)
+        before = _probabilities(heated, Calibration(), settings)
+        return replace(cases, probability=before)
+
+
+TASK = Classification()
+
+
+def _rows(catalog: Catalog, settings: Settings) -> list[tuple[str, str, float]]:
+    """case, class, 1 or 0 of the annotations that this target has."""
+    table = catalog.annotations.filter(pl.col("kind").is_in(["class", "value"]))
+    classes = list(settings.classes)
+    told = table.filter(pl.col("label").is_in(classes) | pl.col("name").is_in(classes))
+    label = pl.when(pl.col("kind") == "class").then("label").otherwise("name")
+    value = pl.when(pl.col("kind") == "class").then(1.0).otherwise(pl.col("value"))
+    return told.select("case", label.alias("label"), value.alias("value")).rows()
+
+
+def _labelled(catalog: Catalog, target: str) -> tuple[str, ...]:
+    """The classes of a target: its labels, or the names of 0/1 values."""
+    classes = catalog.annotations.filter(pl.col("kind") == "class")
+    targets = classes["name"].unique(maintain_order=True).to_list()
+    if target and target not in targets:
+        raise UsageError(f"nothing is labelled as {target!r}", remedy=did_you_mean(target, targets))
+    if targets:
+        names = classes.filter(pl.col("name") == (target or targets[0]))["label"].unique()
+        return tuple(sorted(names.to_list(), key=_presence))
+    values = catalog.annotations.filter(pl.col("kind") == "value")
+    if not values.height or not set(values["value"].unique()) <= {0.0, 1.0}:
+        raise InputError(
+            "no case has a class", file=catalog.folder, remedy="`hounsfield layouts` lists how"
+        )
+    return tuple(values["name"].unique(maintain_order=True).to_list())
+
+
+def _presence(name: str) -> tuple[bool, bool, float, str]:
+    """The order of classes: absence of disease first, then numbers by size, then the alphabet."""
+    number = name.replace(".", "", 1).isdigit()
+    absent = name.lower().startswith(ABSENT) and not (number and float(name) > 0)
+    return not absent, not number, float(name) if number else 0.0, name
+
+
+def _per_case(catalog: Catalog, target: str, names: tuple[str, ...]) -> bool:
+    """Whether some case has several classes of one target."""
+    classes = catalog.annotations.filter(pl.col("kind") == "class")
+    if not classes.height:
+        return True
+    mine = classes.filter(pl.col("name") == (target or classes["name"][0]))
+    return bool(mine.group_by("case").len()["len"].max() > 1)  # type: ignore[operator]
+
+
+def _vector(marks: Sequence[int], size: int) -> NDArray[np.int64]:
+    vector = np.zeros(size, np.int64)
+    vector[list(marks)] = 1
+    return vector
+
+
+def _probabilities(
+    logits: NDArray[np.float64], calibration: Calibration, settings: Settings
+) -> NDArray[np.float64]:
+    scaled = logits / np.array(calibration.temperatures)
+    found: NDArray[np.float64] = expit(scaled) if settings.multilabel else softmax(scaled, axis=1)
+    return found
+
+
+def _decided(truth: NDArray[Any], settings: Settings) -> list[tuple[int, NDArray[np.bool_]]]:
+    """The outputs that a threshold decides: each label, or the last of two classes."""
+    if settings.multilabel:
+        return [(k, truth[:, k] == 1) for k in range(len(settings.classes))]
+    return [(1, truth == 1)] if len(settings.classes) == 2 else []
+
+
+def _decide(
+    probability: NDArray[np.float64], calibration: Calibration, settings: Settings
+) -> NDArray[np.int64]:
+    limits = np.array(calibration.thresholds or (0.5,))
+    if settings.multilabel:
+        return (probability >= limits).astype(np.int64)
+    if len(settings.classes) == 2:
+        return (probability[:, 1] >= limits[0]).astype(np.int64)
+    decided: NDArray[np.int64] = probability.argmax(1)
+    return decided
+
+
+def _rule(asked: str) -> tuple[Any, float]:
+    """ "youden", "sensitivity:0.95" or "0.5" as a rule and its number."""
+    name, _, number = asked.partition(":")
+    try:
+        if name == "youden":
+            return name, 0.95
+        if name == "sensitivity":
+            return name, float(number)
+        return "fixed", float(name)
+    except ValueError:
+        raise UsageError(
+            f"no threshold rule {asked!r}",
+            expected="youden, sensitivity:0.95, or a number like 0.5",
+        ) from None

@@ -1,0 +1,80 @@
+"""From the cache to batches: one order an epoch, drawn from the seed alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from hounsfield.preprocessing.cache import Cache
+from hounsfield.tasks.contract import Targets, TargetStore
+
+
+@dataclass(frozen=True, eq=False)
+class Raw:
+    """Prepared images (B, C, Y, X) in [0, 1], their targets, and their rows in the part."""
+
+    images: Tensor
+    targets: Targets | None
+    rows: tuple[int, ...]
+
+
+class CaseDataset(Dataset[Raw]):
+    """The cases of one part, read from the cache a batch at a time."""
+
+    def __init__(self, cache: Cache, cases: Sequence[str], targets: TargetStore | None) -> None:
+        self.cache, self.cases, self.targets = cache, tuple(cases), targets
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, row: int) -> Raw:
+        return self.__getitems__([row])
+
+    def __getitems__(self, rows: list[int]) -> Raw:
+        images = torch.from_numpy(self.cache.images([self.cases[row] for row in rows]))
+        flat = images[:, :, 0] if images.shape[2] == 1 else images  # (B, C, Y, X) of one slice
+        targets = self.targets.batch(rows) if self.targets is not None else None
+        return Raw(flat, targets, tuple(rows))
+
+
+class EpochSampler(Sampler[int]):
+    """A new order each epoch, from (seed, epoch) alone; with weights, cases are drawn anew."""
+
+    def __init__(self, size: int, seed: int, weights: np.ndarray | None = None) -> None:
+        self.size, self.seed, self.weights, self.epoch = size, seed, weights, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[int]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        if self.weights is None:
+            return iter(rng.permutation(self.size).tolist())
+        share = self.weights / self.weights.sum()
+        return iter(rng.choice(self.size, self.size, p=share).tolist())
+
+
+def as_it_is(raw: Raw) -> Raw:
+    """The data set has already collated."""
+    return raw
+
+
+def batches(
+    dataset: CaseDataset, batch: int, sampler: EpochSampler | None = None
+) -> DataLoader[Raw]:
+    """A loader in this process: reading a batch from the cache takes less than handing it over.
+
+    A training loader drops a last batch of one image, which batch normalisation cannot use.
+    """
+    short = sampler is not None and len(dataset) % batch == 1 and len(dataset) > 1
+    return DataLoader(
+        dataset, batch_size=batch, sampler=sampler, collate_fn=as_it_is, drop_last=short
+    )

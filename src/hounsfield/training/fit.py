@@ -1,0 +1,165 @@
+"""One member, from its first step or its last whole epoch to its weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch import nn
+
+from hounsfield.inference.predict import predict_cases
+from hounsfield.plan.schema import TrainingPlan
+from hounsfield.preprocessing.cache import Cache
+from hounsfield.run import Member, whole_file, write_text
+from hounsfield.tasks.contract import Calibration
+from hounsfield.training.checkpoint import WholeCheckpoints
+from hounsfield.training.data import CaseDataset, EpochSampler, batches
+from hounsfield.training.learner import Job, Learner
+
+Epochs = Callable[[int, int, dict[str, float]], None]  # done, of, what the log says
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What a member trains on and is watched on."""
+
+    cache: Cache
+    train: CaseDataset
+    val: Sequence[str]
+    val_truths: Sequence[Any]
+    sampling: np.ndarray | None = None  # how often each training case is drawn
+
+
+def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs) -> nn.Module:
+    """Train a member, resuming where it has a checkpoint; its weights lie in `member.weights`."""
+    member.path.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(job.plan.training.threads)
+    learner = Learner(network, job)
+    sampler = EpochSampler(len(parts.train), job.seed, parts.sampling)
+    loader = batches(parts.train, job.plan.training.batch, sampler)
+    with _quiet():
+        trainer = _trainer(job.plan.training, member, [EpochEnd(parts, member, sampler, said)])
+        resume = str(member.checkpoint) if member.checkpoint.exists() else None
+        trainer.fit(learner, loader, ckpt_path=resume, weights_only=True)
+    best = learner.predictor if not job.plan.training.patience else _best(learner, member)
+    save_weights(best, member)
+    return best
+
+
+def save_weights(network: nn.Module, member: Member) -> None:
+    """The network's tensors as safetensors, whole or not at all."""
+    from safetensors.torch import save
+
+    state = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    with whole_file(member.weights) as file:
+        file.write(save(state))
+
+
+def _trainer(plan: TrainingPlan, member: Member, callbacks: list[Any]) -> Trainer:
+    return Trainer(
+        accelerator={"cuda": "gpu"}.get(plan.device, plan.device),
+        devices=1,
+        max_epochs=plan.epochs,
+        precision="bf16-mixed" if plan.precision == "bf16" else "32-true",
+        accumulate_grad_batches=plan.accumulate,
+        gradient_clip_val=plan.clip_gradient or None,
+        callbacks=callbacks,
+        logger=[
+            CSVLogger(member.path, name="", version="logs"),
+            TensorBoardLogger(member.path, name="", version="tensorboard"),
+        ],
+        plugins=[WholeCheckpoints()],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,
+        log_every_n_steps=1_000_000,  # the log has one line an epoch
+    )
+
+
+class EpochEnd(Checkpoint):
+    """After an epoch: watch the validation part, log, save, and stop where it is time.
+
+    Lightning runs callbacks of this kind last, when the epoch is counted as done.
+    """
+
+    def __init__(self, parts: Parts, member: Member, sampler: EpochSampler, said: Epochs) -> None:
+        self.parts, self.member, self.sampler, self.said = parts, member, sampler, said
+
+    def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        self.sampler.set_epoch(trainer.current_epoch)
+
+    def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
+        assert isinstance(learner, Learner)
+        plan, epochs = learner.job.plan.training, trainer.current_epoch + 1
+        line = {"epoch": epochs, **learner.losses(), **self._monitor(learner)}
+        line["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
+        learner.history.append(line)
+        watched = [float(old["monitor"]) for old in learner.history]
+        learner.watch(watched)
+        for logger in trainer.loggers:
+            logger.log_metrics({k: v for k, v in line.items() if k != "metric"}, epochs)
+            logger.save()
+        best = int(np.nanargmax(watched)) if not np.isnan(watched).all() else len(watched) - 1
+        if plan.patience and best == len(watched) - 1:
+            _keep_best(learner, self.member)
+        trainer.should_stop |= bool(plan.patience and epochs - 1 - best >= plan.patience)
+        if epochs % plan.save_every == 0 or trainer.should_stop or epochs == plan.epochs:
+            trainer.save_checkpoint(self.member.checkpoint)
+        lines = "".join(json.dumps(old) + "\n" for old in learner.history)
+        write_text(self.member.log, lines)
+        self.said(epochs, plan.epochs, line)
+
+    def _monitor(self, learner: Learner) -> dict[str, Any]:
+        """The task's headline metric on the validation part."""
+        if not self.parts.val:
+            return {"monitor": float("nan"), "metric": "none"}
+        job, truths = learner.job, self.parts.val_truths
+        task, settings = job.task, job.settings
+        where = (self.parts.cache, self.parts.val)
+        predictions = predict_cases(task, settings, job.plan, [learner.predictor], where)
+        table = task.rows(predictions, truths, Calibration(), settings)
+        import polars as pl
+
+        cases = task.cases(
+            table.with_columns(pl.Series("patient", self.parts.val, dtype=pl.String)),
+            truths,
+            settings,
+        )
+        metric = task.metrics(settings)[0]
+        value = metric.point(cases)
+        return {"monitor": value if metric.higher_is_better else -value, "metric": metric.name}
+
+
+def _keep_best(learner: Learner, member: Member) -> None:
+    with whole_file(member.path / "best.pt") as file:
+        torch.save(learner.predictor.state_dict(), file)
+
+
+def _best(learner: Learner, member: Member) -> nn.Module:
+    """The weights of the epoch that the monitor liked best, where training may stop early."""
+    state = WholeCheckpoints().load_checkpoint(member.path / "best.pt")
+    learner.predictor.load_state_dict(state)
+    return learner.predictor
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801  (a context manager, used as a function)
+    """Lightning's advice is for people who call it themselves."""
+
+    def __enter__(self) -> Any:
+        logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+        entered = super().__enter__()
+        warnings.filterwarnings("ignore", module="lightning.*")
+        warnings.filterwarnings("ignore", module="torch.*")
+        return entered

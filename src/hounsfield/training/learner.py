@@ -1,0 +1,147 @@
+"""One member's training step, written against the contracts of tasks and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from hounsfield.errors import InputError
+from hounsfield.plan.schema import Plan
+from hounsfield.preprocessing.augment import apply, draw
+from hounsfield.preprocessing.normalise import normalise
+from hounsfield.tasks.contract import Batch, Settings, Task
+from hounsfield.training.data import Raw
+from hounsfield.training.ema import Average
+from hounsfield.training.schedule import PLATEAU_PATIENCE, factor, optimizer
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is trained and how: all of it fixed before the first step."""
+
+    task: Task[Any, Any]
+    settings: Settings
+    plan: Plan
+    seed: int  # of this member
+    weights: Tensor | None = None  # of the strata, in the loss
+    learns: nn.Module | None = None  # the only part that learns, where the body is frozen
+
+
+class Learner(LightningModule):
+    """The network, its average, and the steps between."""
+
+    def __init__(self, network: nn.Module, job: Job) -> None:
+        super().__init__()
+        self.network, self.job = network, job
+        self.average = Average(network, job.plan.training.ema) if job.plan.training.ema else None
+        self.history: list[dict[str, Any]] = []
+        self.drops = 0
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    @property
+    def predictor(self) -> nn.Module:
+        """The network that predicts: the average where there is one."""
+        return self.average.network if self.average else self.network
+
+    # Lightning calls these
+
+    def configure_optimizers(self) -> Optimizer:
+        return optimizer(self.network, self.job.plan.training)
+
+    def on_train_epoch_start(self) -> None:
+        # Dropout draws from torch's generator: an epoch replayed after a stop draws the same.
+        torch.manual_seed(_mix(self.job.seed, self.current_epoch))
+        self._sums, self._count = {}, 0
+        if self.average:
+            self.average.network.to(self.device)
+        if self.job.learns is not None:
+            self.network.eval()  # a frozen body keeps its statistics
+            self.job.learns.train()
+
+    def training_step(self, raw: Raw, index: int) -> Tensor:
+        self._set_rate()
+        task, settings = self.job.task, self.job.settings
+        losses = task.losses(self.network, self.batch(raw), self.job.weights, settings)
+        total = torch.stack(list(losses.values())).sum()
+        if not bool(torch.isfinite(total)):
+            raise InputError(
+                f"the loss is {float(total)} in epoch {self.current_epoch + 1}, batch {index + 1}",
+                remedy="lower --training.learning-rate, or look for odd images among rows "
+                f"{list(raw.rows)[:8]} of the training part; the last whole epoch is kept",
+            )
+        self._add({name: float(value.detach()) for name, value in losses.items()})
+        return total
+
+    def batch(self, raw: Raw) -> Batch:
+        """Normalised, moved and varied by keys that only the seed, epoch and row decide."""
+        assert raw.targets is not None
+        plan = self.job.plan
+        images = normalise(raw.images.to(self.device), plan.preprocessing)
+        keys = [(self.job.seed, self.current_epoch, row) for row in raw.rows]
+        drawn = draw(plan.augmentation, keys, tuple(images.shape[2:]))
+        targets = raw.targets.to(self.device).moved(drawn.warp.to(self.device))
+        return Batch(in_format(apply(images, drawn), plan.training.memory_format), targets)
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if self.average and self.global_step > self.average.steps:  # not between accumulations
+            self.average.update(self.network)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["hounsfield"] = {"history": self.history, "drops": self.drops}
+        if self.average:
+            checkpoint["hounsfield"] |= {
+                "average": self.average.network.state_dict(),
+                "average_steps": self.average.steps,
+            }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        own = checkpoint["hounsfield"]
+        self.history, self.drops = own["history"], own["drops"]
+        if self.average:
+            self.average.network.load_state_dict(own["average"])
+            self.average.steps = own["average_steps"]
+
+    # Ours
+
+    def losses(self) -> dict[str, float]:
+        """The epoch's mean of each loss."""
+        return {name: total / max(1, self._count) for name, total in self._sums.items()}
+
+    def watch(self, values: Sequence[float]) -> None:
+        """Lower the rate where the monitor has not grown for a while (schedule: plateau)."""
+        if self.job.plan.training.schedule != "plateau":
+            return
+        best = max(range(len(values)), key=lambda i: values[i])
+        stale = len(values) - 1 - best
+        if stale and stale % PLATEAU_PATIENCE == 0:
+            self.drops += 1
+
+    def _set_rate(self) -> None:
+        steps = int(self.trainer.estimated_stepping_batches)
+        training = self.job.plan.training
+        share = factor(training, self.global_step, steps, self.drops)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = training.learning_rate * share
+
+    def _add(self, losses: Mapping[str, float]) -> None:
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._count += 1
+
+
+def in_format(images: Tensor, memory_format: str) -> Tensor:
+    """The batch as the network's kernels like it best."""
+    if memory_format == "channels-last" and images.ndim == 4:
+        return images.contiguous(memory_format=torch.channels_last)
+    return images.contiguous()
+
+
+def _mix(seed: int, epoch: int) -> int:
+    return (seed * 1_000_003 + epoch * 7919 + 17) % 2**63
