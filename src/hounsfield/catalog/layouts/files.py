@@ -1,0 +1,87 @@
+"""Anything else: every file below a folder that may be an image, without labels.
+
+Who the patient is, the files' headers say. Files that are no images are set aside by the scan.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hounsfield.catalog.layouts.contract import Entry
+from hounsfield.catalog.layouts.reading import listing
+from hounsfield.errors import FormatError
+from hounsfield.formats.contract import Source
+
+TITLE = "Plain files: images of any format, in any folders, without labels"
+LICENCE = "the data set's own"
+GET = """\
+FOLDER/
+└── any/depth/of/folders/IM0001          DICOM (with or without suffix), NIfTI, PNG, JPEG, TIFF, NumPy
+or a single file
+"""
+
+# Suffixes and names that no image has; everything else is looked into.
+NO_PICTURE = (
+    *(".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".toml", ".xml", ".ini"),
+    *(".xlsx", ".xls", ".ods", ".parquet", ".html", ".htm", ".pdf", ".doc", ".docx", ".log"),
+    *(".py", ".ipynb", ".m", ".r", ".sh", ".bat", ".zip", ".tar", ".tar.gz", ".tgz", ".bval"),
+    *(".bvec", ".sql", ".db", ".lock"),
+)
+NO_PICTURE_NAMES = ("readme", "license", "licence", "copying", "changes", "dicomdir", "version")
+
+
+def recognise(root: Path) -> bool:
+    return root.exists()
+
+
+def entries(root: Path) -> Iterator[Entry]:
+    """One entry an image, depth first and sorted by name; a single file works as root too.
+
+    Hidden files are left out, and links that lead back are followed once.
+
+    Raises:
+        InputError: a folder cannot be listed.
+    """
+    if root.is_dir():
+        for path in _walk(root, "", frozenset()):
+            yield from _of(root, path)
+    else:
+        yield from _of(root.parent, root.name)
+
+
+def _walk(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
+    """Files' POSIX paths below the root; `above` are the folders that we are in."""
+    state = (root / below).stat()
+    here = (state.st_dev, state.st_ino)
+    if here in above:
+        return
+    for entry in listing(root / below):
+        path = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir():
+            yield from _walk(root, path, above | {here})
+        elif (entry.is_file() or entry.is_symlink()) and not _is_no_picture(entry.name):
+            yield path  # a link to nowhere too: the scan lists it as missing
+
+
+def _is_no_picture(name: str) -> bool:
+    lower = name.lower()
+    return lower.endswith(NO_PICTURE) or lower in NO_PICTURE_NAMES
+
+
+def _of(root: Path, path: str) -> Iterator[Entry]:
+    """The images of one file; only an .npz holds several."""
+    plain = Source(os.fspath(root), (path,))
+    for source in _members(plain) if path.lower().endswith(".npz") else [plain]:
+        yield Entry(source, f"{path}/{source.member}" if source.member else path)
+
+
+def _members(plain: Source) -> list[Source]:
+    from hounsfield import formats
+
+    try:
+        return [replace(plain, member=one.member) for one in formats.find(plain.file)]
+    except FormatError:
+        return [plain]  # the scan sets it aside with the reason

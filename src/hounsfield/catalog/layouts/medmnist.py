@@ -1,0 +1,214 @@
+"""MedMNIST v2: `.npz` files with `train|val|test_images` and `_labels`, 2-D and 3-D.
+
+Names of classes as in Yang et al., MedMNIST v2, Scientific Data 10:41 (2023); files of other
+names get "0", "1", … A multi-label set (ChestMNIST) has one value of 0 or 1 a finding and case.
+Only the labels are read; of the images, only the header.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hounsfield.catalog.layouts.contract import Entry, Label
+from hounsfield.catalog.layouts.reading import listing
+from hounsfield.catalog.tables import Part
+from hounsfield.errors import InputError
+from hounsfield.formats.contract import Source
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+TITLE = "MedMNIST v2 (12 sets in 2-D, 6 in 3-D; 28 to 224 pixels)"
+LICENCE = "CC BY 4.0; DermaMNIST CC BY-NC 4.0"
+GET = """\
+zenodo.org/records/10519652, or `pip install medmnist`; one file a set:
+pneumoniamnist.npz                       also pneumoniamnist_64.npz, _128, _224
+├── train_images  (N, Y, X), (N, Y, X, 3) or (N, Z, Y, X), uint8
+├── train_labels  (N, 1), or (N, 14) in ChestMNIST
+└── val_images, val_labels, test_images, test_labels
+FOLDER may hold several such files
+"""
+
+PARTS: tuple[Part, ...] = ("train", "val", "test")
+_ORGANS = ("bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right")
+_ORGANS = (*_ORGANS, "liver", "lung-left", "lung-right", "pancreas", "spleen")
+CLASSES: dict[str, tuple[str, ...]] = {
+    "pathmnist": (
+        *("adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle"),
+        *("normal colon mucosa", "cancer-associated stroma"),
+        "colorectal adenocarcinoma epithelium",
+    ),
+    "chestmnist": (
+        *("atelectasis", "cardiomegaly", "effusion", "infiltration", "mass", "nodule"),
+        *("pneumonia", "pneumothorax", "consolidation", "edema", "emphysema", "fibrosis"),
+        *("pleural", "hernia"),
+    ),
+    "dermamnist": (
+        "actinic keratoses and intraepithelial carcinoma",
+        *("basal cell carcinoma", "benign keratosis-like lesions", "dermatofibroma"),
+        *("melanoma", "melanocytic nevi", "vascular lesions"),
+    ),
+    "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
+    "pneumoniamnist": ("normal", "pneumonia"),
+    "retinamnist": ("0", "1", "2", "3", "4"),  # grades of diabetic retinopathy
+    "breastmnist": ("malignant", "normal, benign"),
+    "bloodmnist": (
+        *("basophil", "eosinophil", "erythroblast", "immature granulocytes"),
+        *("lymphocyte", "monocyte", "neutrophil", "platelet"),
+    ),
+    "tissuemnist": (
+        *("Collecting Duct, Connecting Tubule", "Distal Convoluted Tubule"),
+        *("Glomerular endothelial cells", "Interstitial endothelial cells", "Leukocytes"),
+        *("Podocytes", "Proximal Tubule Segments", "Thick Ascending Limb"),
+    ),
+    "organamnist": _ORGANS,
+    "organcmnist": _ORGANS,
+    "organsmnist": _ORGANS,
+    "organmnist3d": (
+        *("liver", "kidney-right", "kidney-left", "femur-right", "femur-left", "bladder"),
+        *("heart", "lung-right", "lung-left", "spleen", "pancreas"),
+    ),
+    "nodulemnist3d": ("benign", "malignant"),
+    "adrenalmnist3d": ("normal", "hyperplasia"),
+    "fracturemnist3d": (
+        *("buckle rib fracture", "nondisplaced rib fracture", "displaced rib fracture"),
+    ),
+    "vesselmnist3d": ("vessel", "aneurysm"),
+    "synapsemnist3d": ("inhibitory synapse", "excitatory synapse"),
+}
+
+
+def recognise(root: Path) -> bool:
+    return bool(_files(root))
+
+
+def entries(root: Path) -> Iterator[Entry]:
+    """One entry a picture, file by file, train before val before test.
+
+    Raises:
+        InputError: images and labels of different number, a label that the set does not have.
+    """
+    files = _files(root)
+    if not files:
+        raise InputError("no .npz file with train_images and train_labels", file=root, remedy=GET)
+    for path in files:
+        stem = path.stem if len(files) > 1 else None
+        with _opened(path) as archive:
+            for part in PARTS:
+                yield from _part(archive, path, part, stem)
+
+
+def _part(archive: zipfile.ZipFile, path: Path, part: Part, stem: str | None) -> Iterator[Entry]:
+    images, labels = f"{part}_images", _labels(archive, path, part)
+    if f"{images}.npy" not in archive.namelist():
+        return
+    shape = _shape(archive, path, images)
+    if labels is not None and len(labels) != shape[0]:
+        problem = f"{shape[0]} {images}, but {len(labels)} labels"
+        raise InputError(problem, file=path, remedy="the file is damaged: download it again")
+    names = _names(path, 0 if labels is None else labels.shape[1])
+    for index in range(shape[0]):
+        row = () if labels is None else tuple(labels[index].tolist())
+        name = f"{part}/{index}"
+        yield Entry(
+            Source(str(path.parent), (path.name,), f"{images}/{index}"),
+            f"{stem}/{name}" if stem else name,
+            labels=tuple(_annotations(path, f"{part}_labels, row {index}", row, names)),
+            part=part,
+        )
+
+
+def _annotations(
+    path: Path, where: str, row: Sequence[int], names: tuple[str, ...] | None
+) -> Iterator[Label]:
+    """One class, or for several columns one value a finding."""
+    several = len(row) > 1
+    most = 1 if several else (len(names) - 1 if names is not None else max(row, default=0))
+    for column, value in enumerate(row):
+        if value != int(value) or not 0 <= value <= most:
+            raise InputError(
+                f"{where}: unknown label {value}",
+                file=path,
+                expected=f"a whole number from 0 to {most}",
+                remedy="correct it, or rename the file if it is another set",
+            )
+        if several:
+            name = names[column] if names is not None else f"label {column}"
+            yield Label("value", name, value=float(value))
+        else:
+            text = names[int(value)] if names is not None else str(int(value))
+            yield Label("class", "class", text)
+
+
+def _names(path: Path, columns: int) -> tuple[str, ...] | None:
+    """The names of a published set's classes or findings, by the file's name."""
+    names = CLASSES.get(re.sub(r"_(28|64|128|224)$", "", path.stem.lower()))
+    return names if columns <= 1 or (names is not None and len(names) == columns) else None
+
+
+def _files(root: Path) -> list[Path]:
+    if root.is_dir():
+        names = [e.name for e in listing(root) if e.name.lower().endswith(".npz") and e.is_file()]
+        return [root / name for name in names if _is_set(root / name)]
+    return [root] if root.suffix.lower() == ".npz" and _is_set(root) else []
+
+
+def _is_set(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            held = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+    return any(f"{part}_images.npy" in held for part in PARTS) and any(
+        f"{part}_labels.npy" in held for part in PARTS
+    )
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    return zipfile.ZipFile(path)  # `_is_set` has opened it before
+
+
+def _labels(archive: zipfile.ZipFile, path: Path, part: Part) -> NDArray[np.generic] | None:
+    """The labels (N, columns), or None where the part has none."""
+    from numpy.lib import format as npy
+
+    if f"{part}_labels.npy" not in archive.namelist():
+        return None
+    try:
+        with archive.open(f"{part}_labels.npy") as file:
+            labels: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, f"{part}_labels", error) from error
+    if labels.dtype.kind not in "iufb" or labels.ndim not in (1, 2):
+        problem = f"{part}_labels is {labels.dtype} of shape {labels.shape}"
+        raise InputError(problem, file=path, expected="numbers (N, 1) or (N, columns)", remedy=GET)
+    return labels.reshape(len(labels), -1)
+
+
+def _shape(archive: zipfile.ZipFile, path: Path, member: str) -> tuple[int, ...]:
+    """An array's shape from its header (NumPy's .npy format, NEP 1); no pixel is read."""
+    from numpy.lib import format as npy
+
+    try:
+        with archive.open(f"{member}.npy") as file:
+            version: Any = npy.read_magic(file)
+            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+            shape: tuple[int, ...] = read(file)[0]
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, member, error) from error
+    if len(shape) not in (3, 4):
+        expected = "(N, Y, X), (N, Y, X, 3) or (N, Z, Y, X)"
+        raise InputError(f"{member} has shape {shape}", file=path, expected=expected, remedy=GET)
+    return shape
+
+
+def _damaged(path: Path, member: str, error: Exception) -> InputError:
+    return InputError(
+        f"{member} cannot be read ({error})", file=path, remedy="download the file again"
+    )

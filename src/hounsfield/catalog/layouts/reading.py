@@ -1,0 +1,98 @@
+"""What the layouts share: listing folders, safe paths, and the words for parts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path, PurePosixPath
+
+from hounsfield.catalog.tables import Part
+from hounsfield.errors import InputError
+
+# Names that say "picture". Some we cannot read yet: those are set aside with the reason.
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"),
+    *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mnc", ".npy"),
+)
+PARTS: dict[str, Part] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "tune"), "val"),
+    **dict.fromkeys(("test", "testing", "holdout"), "test"),
+}
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
+
+
+def listing(folder: Path) -> list[os.DirEntry[str]]:
+    """A folder's entries without the hidden ones, sorted by name.
+
+    Raises:
+        InputError: no such folder, or no permission to list it.
+    """
+    try:
+        with os.scandir(folder) as found:
+            seen = [entry for entry in found if not _hidden(entry.name)]
+    except OSError as error:
+        raise InputError(
+            f"the folder cannot be listed ({error.strerror})",
+            file=folder,
+            remedy="check its path and its permissions",
+        ) from error
+    return sorted(seen, key=lambda entry: entry.name)
+
+
+def folders(folder: Path) -> list[str]:
+    """The names of the folders in a folder, sorted, without hidden ones."""
+    return [entry.name for entry in listing(folder) if entry.is_dir()]
+
+
+def is_picture(name: str) -> bool:
+    """Does a file's name say that it is an image?"""
+    return name.lower().endswith(PICTURES)
+
+
+def pictures(folder: Path) -> list[str]:
+    """The names of the image files directly in a folder, sorted; none if it is no folder."""
+    if not folder.is_dir():
+        return []
+    return [e.name for e in listing(folder) if is_picture(e.name) and e.is_file()]
+
+
+def stem(name: str) -> str:
+    """A file's name without its suffix; `.nii.gz` counts as one."""
+    lower = name.lower()
+    return name[:-7] if lower.endswith(".nii.gz") else PurePosixPath(name).stem
+
+
+def wrapped(root: Path) -> Path:
+    """The only folder in a folder that holds nothing else (archives often wrap), or itself."""
+    if not root.is_dir():
+        return root
+    held = listing(root)
+    return root / held[0].name if len(held) == 1 and held[0].is_dir() else root
+
+
+def part_of(word: str) -> Part | None:
+    """The part that a word names ("validation" -> "val"), or None."""
+    return PARTS.get(word.strip().lower())
+
+
+def inside(root: Path, text: str) -> str:
+    """A path written in a table, as a POSIX path relative to `root`.
+
+    Raises:
+        InputError: it leads out of the folder.
+    """
+    plain = PurePosixPath(text.strip().replace("\\", "/"))
+    if plain.is_absolute() and plain.is_relative_to(root.absolute().as_posix()):
+        plain = plain.relative_to(root.absolute().as_posix())
+    drive = len(plain.parts) > 0 and plain.parts[0].endswith(":")
+    if plain.is_absolute() or drive or ".." in plain.parts or "\0" in text:
+        raise InputError(
+            f"the table names a file outside of its folder: {text!r}",
+            file=root,
+            expected="paths below this folder, without '..'",
+            remedy="put the table above the images, or write its paths relative to itself",
+        )
+    return str(plain)
