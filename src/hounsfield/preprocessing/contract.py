@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-
 SMALLEST, LARGEST = 8, 16384  # pixels a side of a network's input
 
 
@@ -117,4 +116,5 @@ class Prepared:
     ) -> NDArray[np.float64]:
         edges = np.asarray(boxes, np.float64).reshape(-1, 2, 2) - 0.5  # edges to centre coordinates
         moved = edges @ new_from_old[:2, :2].T + new_from_old[:2, 2] + 0.5
-        return np.clip(moved, 0, [size[1], size[0]]).reshape(-1, 4)
+        clipped: NDArray[np.float64] = np.clip(moved, 0, [size[1], size[0]])
+        return clipped.reshape(-1, 4)

@@ -100,13 +100,13 @@ def _number(key: int) -> float:
     return float(np.array([bits], np.uint32).view(np.float32)[0])
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _count_integers(values, offset, counts):  # type: ignore[no-untyped-def]
     for i in range(values.size):
         counts[np.int64(values[i]) - offset] += 1
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _count_upper(bits, values, counts):  # type: ignore[no-untyped-def]
     finite, total = 0, 0.0
     for i in range(bits.size):
@@ -119,7 +119,7 @@ def _count_upper(bits, values, counts):  # type: ignore[no-untyped-def]
     return finite, total
 
 
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True)
 def _count_lower(bits, values, slot_of_bin, counts):  # type: ignore[no-untyped-def]
     for i in range(bits.size):
         if np.isfinite(values[i]):

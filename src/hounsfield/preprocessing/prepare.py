@@ -45,7 +45,11 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
         out = np.repeat(out, 3, axis=0)
     whole = summaries[0] if len(groups) == 1 else _summary(array)
     return Prepared(
-        out, placement.original_from_prepared, placement.original, whole, tuple(dict.fromkeys(notes))
+        out,
+        placement.original_from_prepared,
+        placement.original,
+        whole,
+        tuple(dict.fromkeys(notes)),
     )
 
 
@@ -81,7 +85,7 @@ def prepare_mask(image: Image, prepared: Prepared) -> NDArray[np.uint8]:
         nearest = np.floor(target * matrix[axis, axis] + matrix[axis, 2] + 0.5).astype(np.int64)
         inside.append((nearest >= 0) & (nearest < size))
         index.append(np.clip(nearest, 0, size - 1))
-    moved = labels[:, index[0]][:, :, index[1]].astype(np.uint8)
+    moved: NDArray[np.uint8] = labels[:, index[0]][:, :, index[1]].astype(np.uint8)
     moved[:, ~inside[0]] = 0
     moved[:, :, ~inside[1]] = 0
     return moved

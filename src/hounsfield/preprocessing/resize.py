@@ -27,16 +27,16 @@ class Placement:
         """(3, 3), pixel centres (x, y): x_original = (x - left + 1/2) · scale - 1/2."""
         matrix = np.eye(3)
         offsets = (self.left, self.top)
-        for axis, (old, new) in enumerate(
-            zip(self.original[::-1], self.size[::-1], strict=True)
-        ):
+        for axis, (old, new) in enumerate(zip(self.original[::-1], self.size[::-1], strict=True)):
             scale = old / new
             matrix[axis, axis] = scale
             matrix[axis, 2] = (0.5 - offsets[axis]) * scale - 0.5
         return matrix
 
 
-def placed(original: tuple[int, int], spacing: tuple[float, float], settings: Preprocessing) -> Placement:
+def placed(
+    original: tuple[int, int], spacing: tuple[float, float], settings: Preprocessing
+) -> Placement:
     """The placement of a picture (Y, X) with this pixel spacing (x, y); only its ratio matters.
 
     fit=pad keeps the body's aspect (unequal spacing is made equal) and centres the picture.
@@ -72,9 +72,12 @@ def _taps(old: int, new: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDA
 
 
 def resized(
-    volume: NDArray[Any], limits: tuple[float, float], placement: Placement, out: NDArray[np.float32]
+    volume: NDArray[Any],
+    limits: tuple[float, float],
+    placement: Placement,
+    out: NDArray[np.float32],
 ) -> None:
-    """Fill `out` (Z, Y, X), zeroed before, from a volume (Z, Y, X) cut to limits and scaled to [0, 1].
+    """Fill `out` (Z, Y, X), zeros before, from a volume (Z, Y, X) cut to limits, scaled to [0, 1].
 
     NaN becomes 0. Each slice by itself.
     """
@@ -84,13 +87,13 @@ def resized(
     rows, columns = placement.size
     y0, ny, wy = _taps(volume.shape[1], rows)
     x0, nx, wx = _taps(volume.shape[2], columns)
-    inside = out[
-        :, placement.top : placement.top + rows, placement.left : placement.left + columns
-    ]
-    _resize(volume, np.float32(low), np.float32(1 / (high - low)), (y0, ny, wy), (x0, nx, wx), inside)
+    inside = out[:, placement.top : placement.top + rows, placement.left : placement.left + columns]
+    _resize(
+        volume, np.float32(low), np.float32(1 / (high - low)), (y0, ny, wy), (x0, nx, wx), inside
+    )
 
 
-@njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})  # type: ignore[untyped-decorator]
+@njit(nogil=True, cache=True, fastmath={"contract", "reassoc"})
 def _resize(volume, low, per_value, rows, columns, out):  # type: ignore[no-untyped-def]
     y0, ny, wy = rows
     x0, nx, wx = columns

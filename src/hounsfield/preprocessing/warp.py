@@ -49,7 +49,8 @@ class Warp:
     def images(self, images: Tensor) -> Tensor:
         """(B, C, …) sampled linearly; beyond the edge the nearest pixel is repeated."""
         grid = self.grid(tuple(images.shape[2:]))
-        return F.grid_sample(images, grid, "bilinear", "border", align_corners=False)
+        moved: Tensor = F.grid_sample(images, grid, "bilinear", "border", align_corners=False)
+        return moved
 
     def masks(self, masks: Tensor) -> Tensor:
         """Label maps (B, …) of integers, nearest label; 0 beyond the edge."""
