@@ -81,6 +81,8 @@ def recognise(root: Path) -> bool:
         return False
     if found[0].part is not None:
         return True
+    if len(found) < 0.75 * len(folders(base)):
+        return False  # some folders hold pictures and many do not: no set of classes
     some = islice(chain.from_iterable(pictures(base / f.path) for f in found), 2 * len(classes))
     return len(list(some)) == 2 * len(classes)
 

@@ -37,15 +37,10 @@ def recognise(root: Path) -> bool:
     base = wrapped(root)
     if not base.is_dir():
         return False
-    names = [name.lower() for name in folders(base)]
-    own = sum(name in CLASSES for name in names)
-    return (
-        own >= 2
-        and any(name in ("covid", "covid-19", "viral pneumonia") for name in names)
-        and (
-            any((base / name / "images").is_dir() for name in _classes(base)) or bool(_sheets(base))
-        )
-    )
+    names = {name.lower() for name in _classes(base)}
+    if len(names) < 2 or not names & {"covid", "covid-19", "viral pneumonia"}:
+        return False
+    return bool(_sheets(base)) or any((base / n / "images").is_dir() for n in _classes(base))
 
 
 def entries(root: Path) -> Iterator[Entry]:

@@ -19,7 +19,7 @@ TITLE = "Plain files: images of any format, in any folders, without labels"
 LICENCE = "the data set's own"
 GET = """\
 FOLDER/
-└── any/depth/of/folders/IM0001          DICOM (with or without suffix), NIfTI, PNG, JPEG, TIFF, NumPy
+└── any/depth/of/folders/IM0001          DICOM (also without suffix), NIfTI, PNG, JPEG, TIFF, NumPy
 or a single file
 """
 

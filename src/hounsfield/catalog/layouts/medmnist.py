@@ -36,8 +36,10 @@ FOLDER may hold several such files
 """
 
 PARTS: tuple[Part, ...] = ("train", "val", "test")
-_ORGANS = ("bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right")
-_ORGANS = (*_ORGANS, "liver", "lung-left", "lung-right", "pancreas", "spleen")
+_ORGANS = (
+    *("bladder", "femur-left", "femur-right", "heart", "kidney-left", "kidney-right"),
+    *("liver", "lung-left", "lung-right", "pancreas", "spleen"),
+)
 CLASSES: dict[str, tuple[str, ...]] = {
     "pathmnist": (
         *("adipose", "background", "debris", "lymphocytes", "mucus", "smooth muscle"),

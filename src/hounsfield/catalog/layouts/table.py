@@ -112,12 +112,13 @@ def _images(table: Table, columns: Columns) -> Iterator[tuple[str, list[tuple[in
     """Each image's path below the table's folder, with its rows."""
     boxed = columns.box is not None or columns.size is not None
     base = table.path.parent
+    folder = inside(base, columns.folder)
     seen: dict[str, list[tuple[int, Row]]] = {}
     for number, row in table.rows():
         if not row[columns.path]:
             raise table.row_error(number, f"{columns.path} is empty", expected="a file")
-        path = inside(base, f"{row[columns.path]}{columns.suffix}")
-        path = path if PurePosixPath(path).is_absolute() else _below(columns.folder, path)
+        below = inside(base / folder, f"{row[columns.path]}{columns.suffix}")
+        path = str(PurePosixPath(folder, below))
         if path in seen and not boxed:
             raise table.row_error(
                 number, f"the file of row {seen[path][0][0]} again", expected="one row an image"
@@ -129,14 +130,17 @@ def _images(table: Table, columns: Columns) -> Iterator[tuple[str, list[tuple[in
         yield from seen.items()
 
 
-def _below(folder: str, path: str) -> str:
-    return str(PurePosixPath(folder, path))
-
-
 def _entry(table: Table, columns: Columns, path: str, rows: Sequence[tuple[int, Row]]) -> Entry:
     number, row = rows[0]
     patient = row[columns.patient] if columns.patient else ""
-    labels = dict.fromkeys(one for n, r in rows for one in _labels(table, columns, n, r))
+    labels: dict[Label, None] = {}
+    for number_of_row, cells in rows:
+        new = dict.fromkeys(_labels(table, columns, number_of_row, cells))
+        if any(_contradict(one, other) for one in new for other in labels):
+            raise table.row_error(
+                number_of_row, "another class than in an earlier row of this file"
+            )
+        labels |= new
     return Entry(
         Source(str(table.path.parent), (path,)),
         path,
@@ -146,6 +150,12 @@ def _entry(table: Table, columns: Columns, path: str, rows: Sequence[tuple[int, 
         _part(table, columns, number, row),
         columns=_facts(table, columns, number, row),
     )
+
+
+def _contradict(one: Label, other: Label) -> bool:
+    """Two classes of one image by one reader."""
+    same = one.kind == other.kind == "class" and one.reader == other.reader
+    return same and one.label != other.label
 
 
 def _labels(table: Table, columns: Columns, number: int, row: Row) -> Iterator[Label]:
