@@ -112,15 +112,16 @@ def measure(cell: Cell, names: tuple[str, ...], replicates: int, seed: int = SEE
     for i, name in enumerate(names):
         defined = ~np.isnan(lows[:, i])
         low, high = lows[defined, i], highs[defined, i]
+        above, below = (low > truth[name]).mean(), (high < truth[name]).mean()
         results.append({
             **asdict(cell),
             "metric": name,
             "truth": round(truth[name], 4),
             "replicates": replicates,
             "undefined": int((~defined).sum()),
-            "coverage": round(100 * float(((low <= truth[name]) & (truth[name] <= high)).mean()), 1),
-            "interval_above": round(100 * float((low > truth[name]).mean()), 1),
-            "interval_below": round(100 * float((high < truth[name]).mean()), 1),
+            "coverage": round(100 * float(1 - above - below), 1),
+            "interval_above": round(100 * float(above), 1),
+            "interval_below": round(100 * float(below), 1),
             "width": round(float((high - low).mean()), 3),
         })  # fmt: skip
     return results
@@ -155,14 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
-    quick = parser.parse_args()
+    options = parser.parse_args()
     began = time.perf_counter()
     jobs = [
-        (cell, names, max(50, replicates // 8) if quick.quick else replicates)
+        (cell, names, max(50, replicates // 8) if options.quick else replicates)
         for cell in reversed(CELLS)
         for names, replicates in zip((CHEAP, DRAWN), REPLICATES[cell.patients], strict=True)
     ]
-    with ProcessPoolExecutor(quick.workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         done = pool.map(measure, *zip(*jobs, strict=True))
         results = [result for part in done for result in part]
     print(table(results))
@@ -170,7 +171,7 @@ def main() -> None:
         if not 93 <= r["coverage"] <= 97:
             print({k: v for k, v in r.items() if k != "replicates"})
     print(f"{time.perf_counter() - began:.0f} s")
-    if not quick.quick:
+    if not options.quick:
         RESULTS.parent.mkdir(exist_ok=True)
         lines = ",\n".join(json.dumps(r) for r in results)
         RESULTS.write_text(f'{{"seed": {SEED}, "results": [\n{lines}\n]}}\n')
