@@ -22,6 +22,7 @@ FORMATS = {
     "jpeg": "hounsfield.formats.jpeg",
     "tiff": "hounsfield.formats.tiff",
     "numpy": "hounsfield.formats.numpy_arrays",
+    "pixel-csv": "hounsfield.formats.pixel_csv",
 }
 
 
