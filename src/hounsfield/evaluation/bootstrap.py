@@ -60,10 +60,9 @@ def bca(value: float, draws: Floats, left_out: Floats, patients: int) -> Interva
     draws = draws[~np.isnan(draws)]
     if np.isnan(value) or not len(draws):
         return UNDEFINED
-    below = (draws < value).mean() + (draws == value).mean() / 2
-    bias = special.ndtri(np.clip(below, 1 / (2 * len(draws)), 1 - 1 / (2 * len(draws))))
+    bias = _rank(draws, value)
     acceleration = _acceleration(left_out)
-    wide = t_quantile(patients) * np.sqrt(patients / max(patients - 1, 1))
+    wide = t_quantile(patients) * _widening(patients)
     levels = []
     for z in (-wide, wide):
         shifted = bias + z
@@ -72,6 +71,28 @@ def bca(value: float, draws: Floats, left_out: Floats, patients: int) -> Interva
         levels.append(special.ndtr(bias + shifted / bend) if bend > 0 else float(z > 0))
     low, high = np.quantile(draws, levels)
     return Interval(float(min(low, value)), float(max(high, value)))
+
+
+def bca_p_value(value: float, draws: Floats, left_out: Floats, patients: int) -> float:
+    """Two-sided p-value of 0: one minus the level of the widest `bca` interval without it."""
+    draws = draws[~np.isnan(draws)]
+    bias = _rank(draws, value)
+    shifted = _rank(draws, 0.0) - bias
+    bend = 1 + _acceleration(left_out) * shifted
+    if bend <= 0:
+        return 1 / len(draws)
+    z = abs(shifted / bend - bias) / _widening(patients)
+    return float(2 * special.stdtr(max(patients - 1, 1), -z))
+
+
+def _rank(draws: Floats, value: float) -> float:
+    """The normal quantile of the share of draws below a value, ties half, never infinite."""
+    below = (draws < value).mean() + (draws == value).mean() / 2
+    return float(special.ndtri(np.clip(below, 1 / (2 * len(draws)), 1 - 1 / (2 * len(draws)))))
+
+
+def _widening(patients: int) -> float:
+    return float(np.sqrt(patients / max(patients - 1, 1)))
 
 
 def _acceleration(left_out: Floats) -> float:

@@ -108,7 +108,8 @@ def _fit_softmax(logits: Floats, truth: Ints) -> Fit:
         t = np.exp(log_t)
         return float(np.mean(special.logsumexp(logits / t, axis=1) - mine / t))
 
-    return _minimise(loss, len(np.unique(truth)))
+    others = np.where(np.arange(logits.shape[1]) == truth[:, None], -np.inf, logits)
+    return _minimise(loss, mistakes=bool((mine <= others.max(axis=1)).any()))
 
 
 def _fit_sigmoid(logit: Floats, truth: Ints) -> Fit:
@@ -117,13 +118,16 @@ def _fit_sigmoid(logit: Floats, truth: Ints) -> Fit:
     def loss(log_t: float) -> float:
         return float(np.mean(np.logaddexp(0, signed / np.exp(log_t))))
 
-    return _minimise(loss, len(np.unique(truth)))
+    return _minimise(loss, mistakes=bool((signed >= 0).any()))
 
 
-def _minimise(loss: Callable[[float], float], classes: int) -> Fit:
-    """The best temperature within bounds, or 1 where it is no better or nothing can be learned."""
+def _minimise(loss: Callable[[float], float], mistakes: bool) -> Fit:
+    """The best temperature within bounds, or 1 where it is no better.
+
+    Without a mistake in the data the likelihood would have it 0, that is, certainty: then 1 too.
+    """
     before = loss(0.0)
-    if classes < 2:
+    if not mistakes:
         return 1.0, before, before
     # The loss is convex in 1/T, so it has one minimum in log T as well.
     found = optimize.minimize_scalar(
@@ -135,9 +139,8 @@ def _minimise(loss: Callable[[float], float], classes: int) -> Fit:
 
 def _reason(values: tuple[float, ...], cases: int) -> str:
     if all(value == 1.0 for value in values):
-        return f"left as it is: no temperature is better on {cases} validation cases"
+        why = "no temperature is better, or there is no mistake to learn it from"
+        return f"left as it is: {why}, on {cases} validation cases"
     at_end = any(value < COLDEST * 1.01 or value > HOTTEST / 1.01 for value in values)
-    end = (
-        "; it stands at its bound, so the validation data is too easy or too odd" if at_end else ""
-    )
+    end = "; it stands at its bound, so look at the reliability diagram" if at_end else ""
     return f"least negative log-likelihood on {cases} validation cases{end}"

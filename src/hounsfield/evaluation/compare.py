@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from scipy import stats
 
 from hounsfield.errors import InputError
-from hounsfield.evaluation.bootstrap import Resampling, bca, bootstrap, jackknife
+from hounsfield.evaluation.bootstrap import Resampling, bca, bca_p_value, bootstrap, jackknife
 from hounsfield.evaluation.delong import covariance, placements
 from hounsfield.evaluation.estimate import (
     FEW_PATIENTS,
@@ -179,12 +179,12 @@ def _resampled(metric: Metric, a: Cases, b: Cases, resampling: Resampling) -> Fo
     if not len(defined) or np.ptp(defined) < 1e-12:
         return (*_unpaired(metric, a, b), "none", "no resample differs")
     patients, _ = fewest_patients(metric, a)
-    ends = bca(difference, draws, jackknife(a.cluster, values)[:, 0], patients)
+    left_out = jackknife(a.cluster, values)[:, 0]
+    ends = bca(difference, draws, left_out, patients)
     right = _right_by_patient(metric, a, b)
     if right is not None:
         return ends, sign_test(*right), "bootstrap", "mcnemar", ""
-    sides = min((defined <= 0).sum(), (defined >= 0).sum())
-    p_value = min(1.0, float(2 * (sides + 1) / (len(defined) + 1)))
+    p_value = bca_p_value(difference, draws, left_out, patients)
     return ends, p_value, "bootstrap", "bootstrap", ""
 
 

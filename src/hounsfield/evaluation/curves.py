@@ -96,6 +96,8 @@ def _curve(
     thin = (high - low) < 0.5 * (floor[:, 1] - floor[:, 0])
     low = np.where(thin, np.minimum(low, floor[:, 0]), np.minimum(low, middle))
     high = np.where(thin, np.maximum(high, floor[:, 1]), np.maximum(high, middle))
+    if kind == "roc":  # calling everything finds everything: nothing is uncertain there
+        low[-1] = high[-1] = 1.0
     return Curve(kind, x, y, grid, low, high, chance)
 
 
