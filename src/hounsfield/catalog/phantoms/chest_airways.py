@@ -1,8 +1,9 @@
-"""Airways and lung vessels: a tree of tubes that leaves each hilum and thins out within its lung."""
+"""Airways and lung vessels: trees of tubes that leave each hilum and thin out in their lung."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import cos, pi, sin
 
 import numpy as np
@@ -32,7 +33,7 @@ class Tree:
 
 
 def airways(thorax: Thorax, tubes: Tubes) -> None:
-    """Windpipe and main bronchi as tubes of air; the right bronchus is the steeper and wider one."""
+    """Windpipe and main bronchi as tubes of air; the right bronchus is steeper and wider."""
     fork = 0.38 * thorax.height
     wide = 8.6 if thorax.male else 7.4
     s = np.linspace(-95, fork, 24)
@@ -44,6 +45,7 @@ def airways(thorax: Thorax, tubes: Tubes) -> None:
         tubes.add((x, fork - 4 + slope * np.abs(x), 10.0), radii, 1.3 * radius)
 
 
+@lru_cache(maxsize=2)
 def vessels(thorax: Thorax) -> Tree:
     """Arteries and veins of both lungs, from 5 mm radius down to under half a millimetre."""
     rng = np.random.default_rng(thorax.vessel_seed)
@@ -72,24 +74,25 @@ def _grow(
     """
     waiting = [(*start, heading, radius, 0)]
     branches = []
+    chances, chance = rng.random((256, 3)).tolist(), 0
     while waiting:
         x, y, z, angle, r, level = waiting.pop()
-        length_draw, share, spread = rng.random(3).tolist()
-        bend, deepen = rng.normal(0, 1, 2).tolist()
-        length = (5.0 + 4.0 * length_draw) * (r + 0.9) * 0.8
+        share, bend, far = chances[chance % 256]
+        chance += 1
+        length = (4.0 + 3.2 * far) * (r + 0.9)
         steps = 3 if level > 2 else 5
         points = [(x, y, z, r)]
         for k in range(1, steps + 1):
-            angle += 0.24 * bend / steps
+            angle += (0.8 * bend - 0.4) / steps
             x, y = x + cos(angle) * length / steps, y + sin(angle) * length / steps
-            z += deepen * 3.0
+            z += 6.0 * share - 3.0
             inside = 6 < y < len(room) and room[int(y)][0] < x < room[int(y)][1]
             if level and not inside:
                 break
             points.append((x, y, z, r * (1 - 0.14 * k / steps)))
         else:
             if r > 0.45 and level < 9:
-                big, turn = 0.62 + 0.26 * share, (0.45 + 0.5 * spread) * (1 if share > 0.5 else -1)
+                big, turn = 0.62 + 0.26 * share, (0.45 + 0.5 * far) * (1 if bend > 0.5 else -1)
                 thick, thin = 0.86 * r * big**0.33, 0.86 * r * (1 - big) ** 0.33
                 waiting.append((x, y, z, angle + turn * (1 - big), thick, level + 1))
                 waiting.append((x, y, z, angle - turn * big, thin, level + 1))

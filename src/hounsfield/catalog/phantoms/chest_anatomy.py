@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from hounsfield.catalog.phantoms.chest_projection import Projection
 
-
 Point = tuple[float, float, float]
 
 
@@ -132,7 +131,7 @@ def lateral_wall(thorax: Thorax, y: float) -> float:
 
 
 def dome_top(thorax: Thorax, pose: Pose, side: int) -> float:
-    """Height of the top of a diaphragm dome (mm); side -1 right, +1 left: the right stands higher."""
+    """Height of the top of a dome (mm); side -1 right, +1 left: the right stands higher."""
     return thorax.height - pose.raised + (thorax.left_lower if side > 0 else 0.0)
 
 

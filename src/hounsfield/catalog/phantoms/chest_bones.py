@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -46,11 +47,11 @@ class Tubes:
         depth: ArrayLike,
         starts: NDArray[np.int64],
     ) -> None:
-        """Solid tubes that lie one after the other in the arrays; tube k holds starts[k]:starts[k+1]."""
+        """Solid tubes one after the other; tube k holds points starts[k]:starts[k+1]."""
         self.add(path, radius, depth)
         joined = self.points.pop()
         self.shells.pop()
-        self.points += [joined[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+        self.points += [joined[a:b] for a, b in pairwise(starts)]
         self.shells += [SOLID] * (len(starts) - 1)
 
     def draw(self, out: Floats, scratch: Floats) -> None:
@@ -67,23 +68,23 @@ class Tubes:
 
 
 def _oblique(x: NDArray[np.float64], y: NDArray[np.float64], z: NDArray[np.float64]) -> Floats:
-    """How much longer a ray's way through a tube is for its slant; bounded where it runs along the ray."""
+    """How much longer a ray runs in a tube for its slant; bounded where both are parallel."""
     along = np.gradient(z) ** 2
     across = np.gradient(x) ** 2 + np.gradient(y) ** 2
     return np.asarray(1 / np.maximum(np.sqrt(across / (along + across)), 0.42), np.float32)
 
 
 def ribs(thorax: Thorax, tubes: Tubes) -> None:
-    """Ten pairs: each leaves the spine, turns round the side and falls to its cartilage in front."""
+    """Ten pairs: from the spine round the side, falling to the cartilage in front."""
     for i in range(1, 11):
         start = -8 + thorax.rib_pitch * (i - 1)
         fall = thorax.rib_slope * float(
             np.interp(i, [1, 2, 3, 5, 8, 10], [34, 56, 74, 96, 108, 104])
         )
         side_y = start + 0.5 * fall
-        reach = min(lateral_wall(thorax, side_y), thorax.cage * 1.02) + (4.5 if i > 1 else -14)
+        reach = min(lateral_wall(thorax, side_y), thorax.cage * 1.02) + (4.5 if i > 1 else -12)
         last = np.radians(float(np.interp(i, [1, 3, 6, 8, 10], [150, 146, 139, 126, 104])))
-        thick = float(np.interp(i, [1, 2, 4, 10], [7.2, 6.2, 6.0, 5.6])) * (
+        thick = float(np.interp(i, [1, 2, 4, 10], [5.8, 5.9, 6.0, 5.6])) * (
             1.04 if thorax.male else 0.94
         )
         for side in (-1, 1):
@@ -149,18 +150,21 @@ def blades(thorax: Thorax, pose: Pose) -> Floats:
         * np.clip((y - 20 + lift) / 8, 0, 1)
         * np.clip((142 - lift - y) / 8, 0, 1)
     )
-    return (2.0 * thorax.bone * inside).astype(np.float32)
+    return np.asarray(2.0 * thorax.bone * inside, np.float32)
 
 
 def spine(thorax: Thorax, pose: Pose) -> Floats:
-    """Vertebral bodies with dense plates, pedicles and spinous processes, on the coarse grid (mm of bone)."""
-    x, y = pose.projection.plane(52.0)
-    x = x - np.float32(thorax.bend) * np.sin((y + 20) / 75)
+    """Vertebrae: bodies with dense plates, pedicles, processes; coarse grid, mm of bone."""
+    whole_x, whole_y = pose.projection.plane(52.0)
+    near = np.flatnonzero((np.abs(whole_x) < 42).any(axis=0))
+    band = slice(near[0], near[-1] + 1) if near.size else slice(0)
+    x, y = whole_x[:, band], whole_y[:, band]
+    x = np.asarray(x - thorax.bend * np.sin((y + 20) / 75), np.float32)
     pitch = np.float32(thorax.rib_pitch)
     phase = (y + 4) / pitch - np.floor((y + 4) / pitch)  # 0..1 down each vertebra with its disc
     half_width = 14.5 + 0.016 * y + 2.2 * np.abs(2 * phase - 1) ** 2  # waisted bodies
     across = np.abs(x) / half_width
-    round_off = np.sqrt(np.maximum(1 - across**4, 0))
+    round_off = np.sqrt(np.maximum(1 - across * across * across, 0))
     disc = np.clip((np.abs(phase - 0.5) - 0.40) / 0.03, 0, 1)
     plate = np.exp(-(((np.abs(phase - 0.5) - 0.385) * pitch / 1.2) ** 2))
     body = (1.6 * (1 - disc) + 1.0 * plate) * round_off
@@ -171,4 +175,6 @@ def spine(thorax: Thorax, pose: Pose) -> Floats:
     arms = (
         0.9 * np.exp(-(((phase - 0.30) * pitch / 4.0) ** 4)) * np.clip((30 - np.abs(x)) / 4, 0, 1)
     )
-    return (np.float32(thorax.bone) * (body + wall + ring + process + arms)).astype(np.float32)
+    out = np.zeros_like(whole_x)
+    out[:, band] = np.float32(thorax.bone) * (body + wall + ring + process + arms)
+    return out

@@ -11,7 +11,8 @@ from numpy.random import Generator
 
 from hounsfield.catalog.phantoms.chest_anatomy import draw_pose, draw_thorax
 from hounsfield.catalog.phantoms.chest_findings import Findings, draw_findings
-from hounsfield.catalog.phantoms.chest_render import Exposure, Marker
+from hounsfield.catalog.phantoms.chest_markers import Marker
+from hounsfield.catalog.phantoms.chest_render import Exposure
 from hounsfield.catalog.phantoms.chest_scanner import SCANNERS
 from hounsfield.catalog.phantoms.chest_xray import Settings
 
@@ -91,9 +92,10 @@ def draw_case(patient: int, settings: Settings) -> tuple[Person, list[Shot]]:
         born=first.date() - dt.timedelta(days=int(thorax.age * 365.25 + rng.integers(365))),
     )
     count = settings.images_per_patient or int(rng.choice([1, 2, 3], p=[0.6, 0.27, 0.13]))
-    ill, taken, shots = False, first, []
+    ill, taken = False, first
+    shots: list[Shot] = []
     for k in range(count):
-        # A later picture keeps the state of the one before in seven of ten: the rate stays the same.
+        # Seven in ten later pictures keep the state of the one before: the rate stays.
         if k == 0 or rng.random() < 0.3:
             ill = bool(rng.random() < settings.prevalence)
         name = str(rng.choice(list(SCANNERS)))

@@ -73,7 +73,7 @@ class Findings:
 def draw_findings(rng: Generator, pneumonia: bool, portable: bool) -> Findings:
     """The distractors do not depend on pneumonia, so that none of them tells the label."""
     odd = bool(rng.random() < 0.55)
-    kinds = rng.permutation(4)[: 1 + int(rng.random() < 0.3)] if odd else []
+    kinds = rng.permutation(4)[: 1 + int(rng.random() < 0.3)] if odd else ()
     sizes = rng.random(2)
     scars, bands = int(rng.integers(2, 5)), int(rng.integers(1, 4))
     nipples, leads = bool(rng.random() < 0.2), bool(portable and rng.random() < 0.5)
@@ -114,10 +114,10 @@ def draw_opacities(rng: Generator) -> tuple[Opacity, ...]:
 
 
 def cloud(rng: Generator, size: int, field: float, cell: float, octaves: int = 3) -> Floats:
-    """Smooth random field of variance about 1 over a square of `field` mm, coarsest cells of `cell` mm."""
+    """Smooth noise of variance about 1 on a square of `field` mm, coarsest cells of `cell` mm."""
     out = np.zeros((size, size), np.float32)
     for k in range(octaves):
-        n = max(int(round(field / cell * 2**k)), 2)
+        n = max(round(field / cell * 2**k), 2)
         lattice = rng.standard_normal((n, n), dtype=np.float32)
         out += np.float32(1.35 * 0.55**k) * enlarge(lattice, size, size)
     return out
@@ -139,7 +139,7 @@ def opacity_map(opacity: Opacity, thorax: Thorax, pose: Pose, lung: Floats) -> F
         edge = (np.float32(cy) + 0.35 * opacity.fissure * opacity.radius[1] - y) * opacity.fissure
         shape = shape * np.clip((edge + 0.08 * (x - np.float32(cx))) / 3.0, 0, 1)
     air = np.float32(1 - thorax.lung_density) * lung
-    return np.minimum(np.float32(opacity.filled) * shape * patches, 0.95).astype(np.float32) * air
+    return np.asarray(np.minimum(opacity.filled * shape * patches, 0.95) * air, np.float32)
 
 
 def opacity_centre(opacity: Opacity, thorax: Thorax, pose: Pose) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from PIL import Image
 from hounsfield.catalog.phantoms import chest_layout as layout
 from hounsfield.catalog.phantoms.chest_case import Person, Shot, draw_case
 from hounsfield.catalog.phantoms.chest_dicom import uids, write_dicom
-from hounsfield.catalog.phantoms.chest_render import Picture, render
+from hounsfield.catalog.phantoms.chest_render import Picture, lung_mask, render
 from hounsfield.catalog.phantoms.chest_xray import Settings, Summary
 from hounsfield.errors import InputError
 
@@ -108,7 +108,7 @@ def _plan_split(settings: Settings) -> tuple[list[str], list[bool]]:
 def write_patient(
     patient: int, part: str, leaked: bool, where: tuple[Path, Settings]
 ) -> list[layout.Row]:
-    """Simulate and file one patient; a leaked one's first picture a second time under a new name."""
+    """Simulate and file one patient; a leaked one's first picture also under a new name."""
     work, settings = where
     person, shots = draw_case(patient, settings)
     rows = []
@@ -143,8 +143,7 @@ def _file(
     path = work / layout.IMAGES / f"{shot.image_id}.dcm"
     write_dicom(path, person, shot, picture.pixels, settings.compress)
     if settings.masks:
-        mask = Image.fromarray(picture.lung_fields)
-        mask = mask.resize((settings.size, settings.size), Image.Resampling.NEAREST)
+        mask = Image.fromarray(lung_mask(shot.exposure))
         mask.save(work / layout.MASKS / f"{shot.image_id}.png")
     findings = shot.exposure.findings
     study, series, instance = (str(uid) for uid in uids(shot))

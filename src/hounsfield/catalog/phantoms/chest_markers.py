@@ -1,6 +1,8 @@
-"""Side letters and short words, drawn with strokes: as lead on the plate or as text in the picture."""
+"""Side letters and short words drawn with strokes: lead on the plate, or text in the picture."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,31 +24,40 @@ STROKES: dict[str, list[list[tuple[float, float]]]] = {
     "P": [[(0.0, 1.0), *_BOW]],
     "R": [[(0.0, 1.0), *_BOW], [(0.26, 0.5), (0.62, 1.0)]],
     "T": [[(0.0, 0.0), (0.62, 0.0)], [(0.31, 0.0), (0.31, 1.0)]],
-    "U": [[(0.0, 0.0), (0.0, 0.75), (0.12, 0.95), (0.31, 1.0), (0.5, 0.95), (0.62, 0.75), (0.62, 0.0)]],
+    "U": [[(0.0, 0.0), *_RING[3:], (0.52, 0.92), (0.62, 0.7), (0.62, 0.0)]],
 }  # fmt: skip
 
 
-def word_map(
-    word: str, size: int, place: tuple[float, float], height: float, turn: float, scratch: Floats
-) -> Floats:
-    """A word's strokes as a map from 0 to 1 (rows, columns).
+@dataclass(frozen=True)
+class Marker:
+    """A word in the picture; place of its centre and height as shares of the picture's side."""
 
-    `place` is the word's centre and `height` its letters' height, as shares of the picture's
-    side; `turn` in radians.
-    """
-    width = (len(word) * (LETTER_WIDTH + 0.25) - 0.25) / 2
-    cos, sin = np.cos(turn), np.sin(turn)
-    points, starts = [], [0]
-    for k, letter in enumerate(word):
-        for stroke in STROKES[letter]:
-            at = np.array(stroke) + (k * (LETTER_WIDTH + 0.25) - width, -0.5)
-            at = at @ np.array([[cos, sin], [-sin, cos]]) * height * size
-            points.append(at + np.array(place) * size)
-            starts.append(starts[-1] + len(stroke))
-    flat = np.concatenate(points)
-    thick = np.full((len(flat), 1), max(0.085 * height * size, 0.6))
-    table = np.hstack([flat, thick, np.full_like(thick, 2.0)]).astype(np.float32)
-    out = np.zeros((size, size), np.float32)
-    shells = np.tile(np.array(SOLID, np.float32), (len(starts) - 1, 1))
-    add_tubes(out, table, np.array(starts, np.int64), shells, scratch)
-    return np.minimum(out, 1)
+    word: str
+    place: tuple[float, float]
+    height: float
+    turn: float  # radians
+    lead: bool  # on the plate, else printed by the software
+
+
+def draw_marker(marker: Marker, size: int) -> tuple[tuple[slice, slice], Floats]:
+    """Rows and columns that hold the word, and its strokes there, from 0 to 1."""
+    step, unit = LETTER_WIDTH + 0.25, marker.height * size
+    cos, sin = np.cos(marker.turn), np.sin(marker.turn)
+    strokes = [
+        np.array(stroke) + np.array([k * step - (len(marker.word) * step - 0.25) / 2, -0.5])
+        for k, letter in enumerate(marker.word)
+        for stroke in STROKES[letter]
+    ]
+    points = np.concatenate(strokes) @ np.array([[cos, sin], [-sin, cos]]) * unit
+    points += np.array(marker.place) * size
+    thick = max(0.085 * unit, 0.6)
+    low = np.clip(np.floor(points.min(axis=0) - thick - 2), 0, size - 2).astype(int)
+    high = np.clip(np.ceil(points.max(axis=0) + thick + 2), low + 1, size).astype(int)
+    table = np.column_stack([points - low, np.full((len(points), 2), (thick, 2.0))])
+    starts = np.cumsum([0, *map(len, strokes)]).astype(np.int64)
+    shells = np.tile(np.array(SOLID, np.float32), (len(strokes), 1))
+    columns, rows = high - low
+    out = np.zeros((rows, columns), np.float32)
+    scratch = np.empty((2, rows, columns), np.float32)
+    add_tubes(out, table.astype(np.float32), starts, shells, scratch)
+    return (slice(low[1], high[1]), slice(low[0], high[0])), np.minimum(out, 1)

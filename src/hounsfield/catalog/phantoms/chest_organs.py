@@ -20,8 +20,11 @@ from hounsfield.catalog.phantoms.chest_anatomy import (
     lung_half_width,
 )
 from hounsfield.catalog.phantoms.chest_kernels import uncovered
+from hounsfield.catalog.phantoms.chest_projection import Projection
 
 Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Pair = tuple[Floats, Floats]
 Interval = tuple[Floats, Floats]
 FAT = 0.91  # attenuation of fat relative to water (NIST XCOM, adipose 0.95 g/cm³, 50–80 keV)
 
@@ -32,50 +35,57 @@ class Organs:
 
     trunk: Floats  # all that is not air, lungs counted as solid, fat as its worth in water
     lungs: tuple[Floats, Floats]  # air-bearing lung
-    fields: tuple[NDArray[np.bool_], NDArray[np.bool_]]  # lung seen beside heart and diaphragm
     gas: Floats  # stomach and bowel
 
 
-def _ellipsoid(
-    pose: Pose,
-    centre: tuple[float, float, float],
-    axes: tuple[float, float, float],
-    angle: float = 0.0,
-) -> Interval:
-    x, y = pose.projection.plane(centre[2])
-    dx, dy = x - np.float32(centre[0]), y - np.float32(centre[1])
-    if angle:
-        cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        dx, dy = cos * dx + sin * dy, cos * dy - sin * dx
-    q = (dx / np.float32(axes[0])) ** 2 + (dy / np.float32(axes[1])) ** 2
-    half = np.float32(axes[2]) * np.sqrt(np.maximum(1 - q, 0, dtype=np.float32))
-    return centre[2] - half, centre[2] + half
+@dataclass(frozen=True)
+class Ball:
+    """An ellipsoid with one axis along the ray; lengths in mm, turned by `angle` in the picture."""
+
+    centre: tuple[float, float, float]
+    axes: tuple[float, float, float]
+    angle: float = 0.0
+
+    def row(self, projection: Projection) -> list[float]:
+        """From the plate to the unit disc (matrix rows with shift), then z and half depth."""
+        x, y, z = self.centre
+        m = float(projection.magnification(z))
+        right, down = -projection.turn * z - x, projection.middle - y
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        a, b, c = self.axes
+        return [
+            *(cos / (m * a), sin / (m * a), (cos * right + sin * down) / a),
+            *(-sin / (m * b), cos / (m * b), (cos * down - sin * right) / b),
+            *(z, c),
+        ]
 
 
-def _hull(parts: list[Interval]) -> Interval:
-    """One interval that spans the non-empty ones of several that touch."""
-    low = np.minimum.reduce([np.where(b > a, a, np.float32(1e6)) for a, b in parts])
-    high = np.maximum.reduce([np.where(b > a, b, np.float32(-1e6)) for a, b in parts])
-    return low, high
-
-
-def heart(thorax: Thorax, pose: Pose) -> Interval:
-    """Ventricles, right atrium and the base with the pulmonary trunk."""
+def heart(thorax: Thorax, pose: Pose) -> list[Ball]:
+    """Ventricles, right atrium, the base and the pulmonary trunk."""
     s = thorax.heart * (thorax.cage / 132)
     floor = dome_top(thorax, pose, -1) + 10
     squat = 1 - 0.004 * pose.raised  # a high diaphragm lays the heart down
     angle = thorax.heart_angle * squat
-    ventricles = _ellipsoid(
-        pose, (29 * s, floor - 30 * s, -20), (64 * s, 44 * s, 50 * s), angle=angle
-    )
-    atrium = _ellipsoid(pose, (-12 * s, floor - 40 * s, -4), (31 * s, 46 * s, 44 * s))
-    base = _ellipsoid(pose, (8 * s, floor - 80 * s, -4), (31 * s, 48 * s, 38 * s), angle=0.25)
-    trunk = _ellipsoid(pose, (22 * s, floor - 104 * s, -4), (17 * s, 32 * s, 24 * s), angle=0.15)
-    return _hull([ventricles, atrium, base, trunk])
+    return [
+        Ball((29 * s, floor - 30 * s, -20), (64 * s, 44 * s, 50 * s), angle),
+        Ball((-12 * s, floor - 40 * s, -4), (31 * s, 46 * s, 44 * s)),
+        Ball((8 * s, floor - 80 * s, -4), (31 * s, 48 * s, 38 * s), 0.25),
+        Ball((22 * s, floor - 104 * s, -4), (17 * s, 32 * s, 24 * s), 0.15),
+    ]
+
+
+def _arch_and_roots(thorax: Thorax, pose: Pose) -> list[Ball]:
+    """The aortic arch and the roots of both lungs."""
+    knob, v = thorax.knob, thorax.vessels
+    balls = [Ball((8 + 0.5 * knob, 62, 10), (1.15 * knob, 1.35 * knob, 34), 0.4)]
+    for side in (-1, 1):
+        x, y, z = hilum(thorax, side)
+        balls.append(Ball((0.80 * x, y + 6, z), (13 * v, 25 * v, 13 * v), side * -0.35))
+    return balls
 
 
 def _mediastinum(thorax: Thorax, pose: Pose) -> list[Interval]:
-    """Upper mediastinum, aortic arch, descending aorta and the roots of the lungs."""
+    """The column of vessels, gullet and windpipe, and the descending aorta."""
     x, y = pose.projection.plane(0.0)
     k = np.float32(thorax.cage / 132)
     top, lower = np.clip((70 - y) / 90, 0, 1), np.clip((y - 62) / 70, 0, 1)
@@ -83,20 +93,12 @@ def _mediastinum(thorax: Thorax, pose: Pose) -> list[Interval]:
     q = ((x + np.float32(2 - thorax.bend)) / half_width) ** 2
     half = np.float32(0.72 * thorax.depth) * np.sqrt(np.maximum(1 - q, 0, dtype=np.float32))
     column = (4 - half, 4 + half)
-    arch = _ellipsoid(
-        pose, (8 + 0.5 * thorax.knob, 62, 10), (1.15 * thorax.knob, 1.35 * thorax.knob, 34), 0.4
-    )
     x, y = pose.projection.plane(42.0)
     reach = np.clip((y - 55) / 190, 0, 1)
     d = (x - (24 - 14 * reach)) / np.float32(0.88 * thorax.knob)
-    inside = np.where(y > 58, 1 - d * d, 0).astype(np.float32)
-    half = np.float32(0.88 * thorax.knob) * np.sqrt(np.maximum(inside, 0))
-    roots = []
-    for side in (-1, 1):
-        cx, cy, cz = hilum(thorax, side)
-        size = (11.0 * thorax.vessels, 24.0 * thorax.vessels, 13.0)
-        roots.append(_ellipsoid(pose, (0.94 * cx, cy + 6, cz), size, side * -0.35))
-    return [column, arch, (42 - half, 42 + half), *roots]
+    inside = np.maximum(1 - d * d, 0) * (y > 58)
+    half = np.float32(0.88 * thorax.knob) * np.sqrt(inside)
+    return [column, (42 - half, 42 + half)]
 
 
 def _dome(thorax: Thorax, pose: Pose, side: int) -> Interval:
@@ -114,36 +116,44 @@ def _dome(thorax: Thorax, pose: Pose, side: int) -> Interval:
     return centre_z - half, centre_z + half
 
 
-def lungs(
-    thorax: Thorax, pose: Pose
-) -> tuple[tuple[Floats, Floats], tuple[NDArray[np.bool_], ...]]:
-    """Lung along each ray (mm) and the lung fields, right then left."""
-    x, y = pose.projection.plane(6.0)
+def lungs(thorax: Thorax, pose: Pose) -> Pair:
+    """Air-bearing lung along each ray (mm), right then left."""
+    projection = pose.projection
+    x, y = projection.plane(6.0)
     width, centre = lung_half_width(thorax, y), lung_centre(thorax, y)
     rise = np.clip(y / np.float32(0.6 * thorax.height), 0, 1)
     half_depth = np.float32(thorax.depth) * (0.5 + 0.5 * rise * (2 - rise))
     middle = 6 + 12 * (1 - rise)
-    heart_low, heart_high = heart(thorax, pose)
-    others = [(heart_low, heart_high), *_mediastinum(thorax, pose)]
-    lengths, fields = [], []
+    balls = [*heart(thorax, pose), *_arch_and_roots(thorax, pose)]
+    table = np.array([ball.row(projection) for ball in balls], np.float32)
+    plate = np.stack(projection.plate)
+    others = _mediastinum(thorax, pose)
+    lengths = []
     for side in (-1, 1):
-        dome = _dome(thorax, pose, side)
         xi = np.abs((side * x - centre) / np.maximum(width, 1e-3))
-        inside = np.maximum(1 - xi * xi * np.sqrt(xi), 0, dtype=np.float32)
+        inside = np.maximum(1 - xi * xi * np.sqrt(xi), 0)
         base = dome_top(thorax, pose, side) + thorax.dome
         ends = np.clip((base + 30 - y) / 26, 0, 1)  # the recess closes below the angles
-        half = half_depth * np.sqrt(inside * ends, dtype=np.float32)
-        half[width <= 0] = 0
-        low, high = (middle - half).astype(np.float32), (middle + half).astype(np.float32)
-        covers = [*others, dome]
-        lows = np.stack([c[0] for c in covers]).astype(np.float32)
-        highs = np.stack([c[1] for c in covers]).astype(np.float32)
-        length = np.empty_like(low)
-        uncovered(low, high, lows, highs, length)
+        half = half_depth * np.sqrt(inside * ends) * (width > 0)
+        covers = np.stack([np.stack(cover) for cover in [*others, _dome(thorax, pose, side)]])
+        length = np.empty_like(half)
+        uncovered(middle - half, middle + half, plate, table, covers, length)
         lengths.append(length)
-        hidden = (heart_high > heart_low) | (dome[1] > dome[0])
-        fields.append((length > 12) & ~hidden)
-    return (lengths[0], lengths[1]), tuple(fields)
+    return lengths[0], lengths[1]
+
+
+def lung_fields(thorax: Thorax, pose: Pose) -> tuple[Mask, Mask]:
+    """Lung seen beside heart and diaphragm, right then left, on the coarse grid."""
+    u, v = pose.projection.plate
+    beside_heart = np.ones(u.shape, np.bool_)
+    for ball in heart(thorax, pose):
+        a, b, c, d, e, f, *_ = ball.row(pose.projection)
+        beside_heart &= (a * u + b * v + c) ** 2 + (d * u + e * v + f) ** 2 >= 1
+    fields = []
+    for side, length in zip((-1, 1), lungs(thorax, pose), strict=True):
+        low, high = _dome(thorax, pose, side)
+        fields.append((length > 12) & beside_heart & (high <= low))
+    return fields[0], fields[1]
 
 
 def trunk(thorax: Thorax, pose: Pose) -> Floats:
@@ -167,7 +177,7 @@ def trunk(thorax: Thorax, pose: Pose) -> Floats:
     water = solid - np.float32(1 - FAT) * np.minimum(solid, np.float32(2.4 * thorax.fat))
     if thorax.breast:
         water = water + _breasts(thorax, pose)
-    return water.astype(np.float32)
+    return np.asarray(water, np.float32)
 
 
 def _breasts(thorax: Thorax, pose: Pose) -> Floats:
@@ -178,7 +188,7 @@ def _breasts(thorax: Thorax, pose: Pose) -> Floats:
     dy = y - np.float32(0.66 * thorax.height + hang)
     dy = np.where(dy > 0, dy / (0.85 * size), dy / (1.35 * size))
     rest = np.maximum(1 - dx * dx - dy * dy, 0)
-    return (np.float32(0.94 * thorax.breast) * np.power(rest, 0.7)).astype(np.float32)
+    return np.asarray(0.94 * thorax.breast * np.power(rest, 0.7), np.float32)
 
 
 def gas(thorax: Thorax, pose: Pose) -> Floats:
@@ -193,16 +203,15 @@ def gas(thorax: Thorax, pose: Pose) -> Floats:
     air = 40 * s * np.sqrt(np.maximum(1 - q, 0))
     if not pose.portable:
         air = air * np.clip((top + 21 * s - y) / 1.5, 0, 1)
-    return air.astype(np.float32)
+    return np.asarray(air, np.float32)
 
 
 def organs(thorax: Thorax, pose: Pose) -> Organs:
     """All smooth organs of one exposure."""
-    air, fields = lungs(thorax, pose)
+    air = lungs(thorax, pose)
     solid = trunk(thorax, pose)
     return Organs(
         trunk=solid,
         lungs=(np.minimum(air[0], solid), np.minimum(air[1], solid)),
-        fields=(fields[0], fields[1]),
         gas=np.minimum(gas(thorax, pose), solid),
     )

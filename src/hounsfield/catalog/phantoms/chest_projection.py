@@ -17,7 +17,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Projection:
-    """One exposure's geometry; angles in radians, lengths in mm, magnification by similar triangles."""
+    """One exposure's geometry; angles in radians, lengths in mm."""
 
     size: int
     field: float  # side of the square detector
@@ -52,18 +52,19 @@ class Projection:
 
     @cached_property
     def coarse(self) -> int:
-        """Side of the grid on which smooth organs are computed: half the picture, when that is fine enough."""
+        """Side of the grid for smooth organs: half the picture, where that is fine enough."""
         return self.size // 2 if self.size >= 512 else self.size
 
     @cached_property
-    def _plate(self) -> tuple[Floats, Floats]:
+    def plate(self) -> tuple[Floats, Floats]:
+        """Each coarse ray's place on the detector, turned into the patient's upright frame (mm)."""
         centres = ((np.arange(self.coarse) + 0.5) / self.coarse - 0.5) * self.field
         u, v = np.meshgrid(centres - self.shift[0], centres - self.shift[1])
         cos, sin = np.cos(self.tilt), np.sin(self.tilt)
         return (cos * u + sin * v).astype(np.float32), (cos * v - sin * u).astype(np.float32)
 
     def plane(self, z: float) -> tuple[Floats, Floats]:
-        """Patient's x and y, in mm, at which each ray of the coarse grid meets the plane of depth z."""
-        u, v = self._plate
+        """Patient's x and y (mm) at which each coarse ray meets the plane of depth z."""
+        u, v = self.plate
         m = np.float32(self.magnification(z))
         return u / m - np.float32(self.turn * z), v / m + np.float32(self.middle)

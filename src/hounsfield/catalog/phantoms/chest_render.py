@@ -19,24 +19,13 @@ from hounsfield.catalog.phantoms.chest_findings import (
     opacity_map,
 )
 from hounsfield.catalog.phantoms.chest_kernels import enlarge
-from hounsfield.catalog.phantoms.chest_markers import word_map
-from hounsfield.catalog.phantoms.chest_organs import Organs, organs
+from hounsfield.catalog.phantoms.chest_markers import Marker, draw_marker
+from hounsfield.catalog.phantoms.chest_organs import Organs, lung_fields, organs
 from hounsfield.catalog.phantoms.chest_scanner import SCANNERS, TOP, develop
 
 Floats = NDArray[np.float32]
 Box = tuple[int, int, int, int]  # column, row, width, height in pixels
 LEAD_MM = 70.0  # of bone: as good as opaque
-
-
-@dataclass(frozen=True)
-class Marker:
-    """A word in the picture; place and height as shares of the picture's side."""
-
-    word: str
-    place: tuple[float, float]
-    height: float
-    turn: float
-    lead: bool
 
 
 @dataclass(frozen=True)
@@ -58,37 +47,44 @@ class Picture:
 
     pixels: NDArray[np.uint16]
     boxes: tuple[Box, ...]
-    lung_fields: NDArray[np.uint8]  # 1 right, 2 left, on the coarse grid
 
 
 def render(exposure: Exposure, opacities: bool = True) -> Picture:
     """Take the picture; with `opacities=False` the same one without its pneumonia."""
-    pose = exposure.pose
-    findings = exposure.findings
-    thorax = replace(exposure.thorax, heart=exposure.thorax.heart * findings.heart)
+    pose, findings, thorax = exposure.pose, exposure.findings, seen_thorax(exposure)
     size = pose.projection.size
-    rng = np.random.default_rng(exposure.noise_seed)
+    rng = np.random.Generator(np.random.SFC64(exposure.noise_seed))  # the quickest for noise
     body = organs(thorax, pose)
     fluid, boxes = _pneumonia(findings if opacities else Findings(), thorax, pose, body)
     water = _water(thorax, pose, body, rng) + fluid
     bone = chest_bones.spine(thorax, pose) + chest_bones.blades(thorax, pose)
-    scratch = np.empty((2, size, size), np.float32)
     full_water, full_bone = enlarge(water, size, size), enlarge(bone, size, size)
-    _add_tubes(exposure, thorax, full_water, full_bone, scratch)
-    words = {
-        m: word_map(m.word, size, m.place, m.height, m.turn, scratch) for m in exposure.markers
-    }
-    for marker, strokes in words.items():
+    _add_tubes(exposure, thorax, full_water, full_bone)
+    words = [(m, *draw_marker(m, size)) for m in exposure.markers]
+    for marker, where, strokes in words:
         if marker.lead:
-            full_bone += np.float32(LEAD_MM) * strokes
+            full_bone[where] += np.float32(LEAD_MM) * strokes
     scanner = SCANNERS[exposure.scanner]
     seen = expose(full_water, full_bone, scanner.beam, pose.projection.field, rng)
     pixels = develop(seen, scanner, exposure.shade)
-    for marker, strokes in words.items():
+    for marker, where, strokes in words:
         if not marker.lead:
-            pixels = np.maximum(pixels, (strokes * np.float32(0.96 * TOP)).astype(np.uint16))
-    labels = np.where(body.fields[0], 1, np.where(body.fields[1], 2, 0)).astype(np.uint8)
-    return Picture(pixels, boxes, labels)
+            text = (strokes * np.float32(0.96 * TOP)).astype(np.uint16)
+            pixels[where] = np.maximum(pixels[where], text)
+    return Picture(pixels, boxes)
+
+
+def seen_thorax(exposure: Exposure) -> Thorax:
+    """The patient's thorax with what this exposure's findings have changed."""
+    return replace(exposure.thorax, heart=exposure.thorax.heart * exposure.findings.heart)
+
+
+def lung_mask(exposure: Exposure) -> NDArray[np.uint8]:
+    """Lung fields of an exposure on the full grid: 1 the right lung, 2 the left."""
+    fields = lung_fields(seen_thorax(exposure), exposure.pose)
+    labels = np.where(fields[0], 1, np.where(fields[1], 2, 0)).astype(np.uint8)
+    scale = exposure.pose.projection.size // len(labels)
+    return labels.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
 def _water(thorax: Thorax, pose: Pose, body: Organs, rng: np.random.Generator) -> Floats:
@@ -125,11 +121,10 @@ def _bounds(added: Floats, size: int) -> Box | None:
     return x, y, (int(columns[-1]) + 1) * scale - x, (int(rows[-1]) + 1) * scale - y
 
 
-def _add_tubes(
-    exposure: Exposure, thorax: Thorax, water: Floats, bone: Floats, scratch: Floats
-) -> None:
+def _add_tubes(exposure: Exposure, thorax: Thorax, water: Floats, bone: Floats) -> None:
     """Add what is thin to the full-size maps, in place: bones, airways, vessels, distractors."""
     pose, findings = exposure.pose, exposure.findings
+    scratch = np.empty((2, *water.shape), np.float32)
     hard = Tubes(pose.projection)
     chest_bones.ribs(thorax, hard)
     chest_bones.clavicles(thorax, pose, hard)
@@ -137,7 +132,7 @@ def _add_tubes(
     add_hard_distractors(findings, thorax, pose, hard)
     hard.draw(bone, scratch)
     soft = Tubes(pose.projection, density=1 - thorax.lung_density)
-    tree = chest_airways.vessels(thorax)
+    tree = chest_airways.vessels(exposure.thorax)
     squeeze = 1 - pose.raised / thorax.height
     chest_airways.add_vessels(tree, soft, squeeze, findings.calibre)
     add_soft_distractors(findings, thorax, pose, soft)

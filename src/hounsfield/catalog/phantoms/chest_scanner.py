@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.catalog.phantoms.chest_exposure import Beam
+from hounsfield.catalog.phantoms.chest_exposure import Beam, bands
 from hounsfield.catalog.phantoms.chest_kernels import blur, enlarge, gaussian_half, shrink
 
 Floats = NDArray[np.float32]
@@ -68,13 +68,16 @@ def develop(attenuation: Floats, scanner: Scanner, shade: float = 0.0) -> NDArra
         small.shape[0] // 8 : -small.shape[0] // 8, small.shape[1] // 6 : -small.shape[1] // 6
     ]
     low, high = np.percentile(centre[centre > 0.5], [4, 95])
-    shown = attenuation * np.float32(1 + scanner.detail)
-    shown -= np.float32(scanner.detail) * fine
-    shown -= np.float32(scanner.equalise) * (wide - centre.mean())
-    shown -= low - np.float32(0.28) * (high - low)
-    shown /= 1.28 * (high - low)
-    steep, middle = scanner.steepness, scanner.brightness + shade
-    bottom, top = (1 / (1 + np.exp(steep * (middle - at))) for at in (0.0, 1.25))
-    shown = 1 / (1 + np.exp(np.float32(steep) * (np.float32(middle) - shown)))
-    grey = (shown - np.float32(bottom)) * np.float32(TOP / (top - bottom)) + np.float32(0.5)
-    return np.clip(grey, 0, TOP).astype(np.uint16)
+    steep, centre_at = scanner.steepness, scanner.brightness + shade
+    bottom, top = (1 / (1 + np.exp(steep * (centre_at - at))) for at in (0.0, 1.25))
+    span = np.float32(1.28 * (high - low))
+    offset = np.float32(low - 0.28 * (high - low) - scanner.equalise * centre.mean())
+    detail, equalise = np.float32(scanner.detail), np.float32(scanner.equalise)
+    grey = np.empty(attenuation.shape, np.uint16)
+    for band in bands(size):
+        shown = attenuation[band] * (1 + detail) - detail * fine[band]
+        shown -= equalise * wide[band] + offset
+        shown = 1 / (1 + np.exp(np.float32(steep) * (np.float32(centre_at) - shown / span)))
+        shown = (shown - np.float32(bottom)) * np.float32(TOP / (top - bottom)) + np.float32(0.5)
+        grey[band] = np.clip(shown, 0, TOP)
+    return grey
