@@ -35,7 +35,7 @@ Logits = NDArray[np.float64]  # (K,), the prediction of one case
 ABSENT = ("normal", "healthy", "negative", "no ", "no_", "none", "control", "benign", "0")
 
 
-class Settings(Base):
+class ClassSettings(Base):
     classes: tuple[str, ...] = Field(description="in the order of the outputs, disease last")
     multilabel: bool = Field(False, description="several findings at once, each yes or no")
     smoothing: float = Field(0.05, ge=0, lt=1, description="label smoothing of the cross-entropy")
@@ -65,11 +65,11 @@ class ClassStore:
 class Classification:
     NAME = "classification"
     ANNOTATIONS = ("class", "value")
-    Settings = Settings
+    Settings = ClassSettings
     FIGURES = ("confusion", "roc", "pr", "reliability", "scores", "subgroups", "mistakes")
     NETWORK = "cnn"
 
-    def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> Settings:
+    def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> ClassSettings:
         names = _labelled(catalog, target)
         if len(names) < 2:
             raise InputError(
@@ -80,7 +80,7 @@ class Classification:
             )
         several = _per_case(catalog, target, names)
         values = {"classes": names, "multilabel": several} | dict(asked)
-        chosen = Settings.model_validate(values)
+        chosen = ClassSettings.model_validate(values)
         unknown = set(chosen.classes) - set(names)
         if unknown:
             raise UsageError(
@@ -88,10 +88,12 @@ class Classification:
             )
         return chosen
 
-    def strata(self, catalog: Catalog, settings: Settings) -> list[str]:
+    def strata(self, catalog: Catalog, settings: ClassSettings) -> list[str]:
         return [self.label(truth, settings) for truth in self.truths(catalog, settings)]
 
-    def truths(self, catalog: Catalog, settings: Settings) -> list[NDArray[np.int64] | int | None]:
+    def truths(
+        self, catalog: Catalog, settings: ClassSettings
+    ) -> list[NDArray[np.int64] | int | None]:
         """A class index, or a vector of 0/1; None where a case is not labelled."""
         rank = {name: i for i, name in enumerate(settings.classes)}
         positives: dict[str, list[int]] = {}
@@ -108,20 +110,23 @@ class Classification:
                 found.append(marks[0] if marks else None)
         return found
 
-    def choose(self, choosing: Choosing, settings: Settings) -> list[Choice]:
+    def choose(self, choosing: Choosing, settings: ClassSettings) -> list[Choice]:
         return []
 
-    def outputs(self, settings: Settings) -> int:
+    def outputs(self, settings: ClassSettings) -> int:
         return len(settings.classes)
 
+    def output_names(self, settings: ClassSettings) -> tuple[str, ...]:
+        return () if settings.multilabel else settings.classes
+
     def targets(
-        self, catalog: Catalog, settings: Settings, cache: Cache, cases: Sequence[str]
+        self, catalog: Catalog, settings: ClassSettings, cache: Cache, cases: Sequence[str]
     ) -> TargetStore:
         truths = dict(zip(catalog.cases["case"], self.truths(catalog, settings), strict=True))
         return ClassStore(torch.as_tensor(np.array([truths[case] for case in cases])))
 
     def losses(
-        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: Settings
+        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: ClassSettings
     ) -> dict[str, Tensor]:
         assert isinstance(batch.targets, Classes)
         logits, truth = network(batch.images).float(), batch.targets.values
@@ -130,7 +135,7 @@ class Classification:
         loss = F.cross_entropy(logits, truth, weights, label_smoothing=settings.smoothing)
         return {"loss": loss}
 
-    def predict(self, network: nn.Module, images: Tensor, settings: Settings) -> list[Logits]:
+    def predict(self, network: nn.Module, images: Tensor, settings: ClassSettings) -> list[Logits]:
         return list(network(images).double().cpu().numpy())
 
     def mirrored(self, prediction: Logits, width: int) -> Logits:
@@ -147,7 +152,7 @@ class Classification:
         self,
         predictions: Sequence[Logits],
         truths: Sequence[Any],
-        settings: Settings,
+        settings: ClassSettings,
         wanted: Wanted,
     ) -> Calibration:
         logits, truth = np.stack(predictions), np.array(truths)
@@ -177,7 +182,7 @@ class Classification:
         predictions: Sequence[Logits],
         truths: Sequence[Any],
         calibration: Calibration,
-        settings: Settings,
+        settings: ClassSettings,
     ) -> pl.DataFrame:
         logits = (
             np.stack(predictions) if len(predictions) else np.zeros((0, self.outputs(settings)))
@@ -191,14 +196,14 @@ class Classification:
     def save(self, prediction: Logits, folder: Path, case: str) -> None:
         """Nothing lies beside the table."""
 
-    def label(self, truth: Any, settings: Settings) -> str:
+    def label(self, truth: Any, settings: ClassSettings) -> str:
         if truth is None:
             return ""
         if settings.multilabel:
             return "|".join(c for c, on in zip(settings.classes, truth, strict=True) if on)
         return settings.classes[int(truth)]
 
-    def cases(self, table: pl.DataFrame, truths: Sequence[Any], settings: Settings) -> Cases:
+    def cases(self, table: pl.DataFrame, truths: Sequence[Any], settings: ClassSettings) -> Cases:
         rank = {name: i for i, name in enumerate(settings.classes)}
         said = table["prediction"].fill_null("").to_list()
         if settings.multilabel:
@@ -210,10 +215,12 @@ class Classification:
         patient = codes(table["patient"].to_list())
         return Cases(np.array(truths), probability, decision, settings.classes, patient)
 
-    def metrics(self, settings: Settings) -> list[Metric]:
+    def metrics(self, settings: ClassSettings) -> list[Metric]:
         return list(standard(settings.classes, settings.multilabel))
 
-    def uncalibrated(self, cases: Cases, calibration: Calibration, settings: Settings) -> Cases:
+    def uncalibrated(
+        self, cases: Cases, calibration: Calibration, settings: ClassSettings
+    ) -> Cases:
         # Log-probabilities are logits up to a constant, which a softmax does not see.
         p = np.clip(cases.probability, 1e-300, 1)
         logits = np.log(p) - np.log1p(-np.minimum(p, 1 - 1e-16)) * settings.multilabel
@@ -225,7 +232,7 @@ class Classification:
 TASK = Classification()
 
 
-def _rows(catalog: Catalog, settings: Settings) -> list[tuple[str, str, float]]:
+def _rows(catalog: Catalog, settings: ClassSettings) -> list[tuple[str, str, float]]:
     """case, class, 1 or 0 of the annotations that this target has."""
     table = catalog.annotations.filter(pl.col("kind").is_in(["class", "value"]))
     classes = list(settings.classes)
@@ -275,14 +282,14 @@ def _vector(marks: Sequence[int], size: int) -> NDArray[np.int64]:
 
 
 def _probabilities(
-    logits: NDArray[np.float64], calibration: Calibration, settings: Settings
+    logits: NDArray[np.float64], calibration: Calibration, settings: ClassSettings
 ) -> NDArray[np.float64]:
     scaled = logits / np.array(calibration.temperatures)
     found: NDArray[np.float64] = expit(scaled) if settings.multilabel else softmax(scaled, axis=1)
     return found
 
 
-def _decided(truth: NDArray[Any], settings: Settings) -> list[tuple[int, NDArray[np.bool_]]]:
+def _decided(truth: NDArray[Any], settings: ClassSettings) -> list[tuple[int, NDArray[np.bool_]]]:
     """The outputs that a threshold decides: each label, or the last of two classes."""
     if settings.multilabel:
         return [(k, truth[:, k] == 1) for k in range(len(settings.classes))]
@@ -290,7 +297,7 @@ def _decided(truth: NDArray[Any], settings: Settings) -> list[tuple[int, NDArray
 
 
 def _decide(
-    probability: NDArray[np.float64], calibration: Calibration, settings: Settings
+    probability: NDArray[np.float64], calibration: Calibration, settings: ClassSettings
 ) -> NDArray[np.int64]:
     limits = np.array(calibration.thresholds or (0.5,))
     if settings.multilabel:

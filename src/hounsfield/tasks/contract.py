@@ -126,6 +126,10 @@ class Task(Protocol[S, P]):
         """How many output channels the network needs."""
         ...
 
+    def output_names(self, settings: S) -> tuple[str, ...]:
+        """The stratum of each output, where rare ones can be weighed in the loss; else none."""
+        ...
+
     def targets(
         self, catalog: Catalog, settings: S, cache: Cache, cases: Sequence[str]
     ) -> TargetStore: ...

@@ -115,10 +115,10 @@ class EpochEnd(Checkpoint):
         if plan.patience and best == len(watched) - 1:
             _keep_best(learner, self.member)
         trainer.should_stop |= bool(plan.patience and epochs - 1 - best >= plan.patience)
-        if epochs % plan.save_every == 0 or trainer.should_stop or epochs == plan.epochs:
-            trainer.save_checkpoint(self.member.checkpoint)
         lines = "".join(json.dumps(old) + "\n" for old in learner.history)
         write_text(self.member.log, lines)
+        if epochs % plan.save_every == 0 or trainer.should_stop or epochs == plan.epochs:
+            trainer.save_checkpoint(self.member.checkpoint)
         self.said(epochs, plan.epochs, line)
 
     def _monitor(self, learner: Learner) -> dict[str, Any]:

@@ -1,0 +1,66 @@
+"""Is a new image like those that the model learned from? Modality, size and intensity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict
+
+from hounsfield.catalog.tables import Catalog
+from hounsfield.preprocessing.cache import Cache
+
+BEYOND = 0.25  # of the training range, to either side, is still alike
+SIDES = 2.0  # times smaller or larger than any training image
+
+
+class Ranges(BaseModel):
+    """What the training images span, of their physical values before clipping."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    modalities: tuple[str, ...]
+    sides: tuple[int, int]  # the smallest and largest side in pixels
+    median: tuple[float, float]
+    p99: tuple[float, float]
+
+    @classmethod
+    def of(cls, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> Ranges:
+        """The ranges of these cases, the training part."""
+        images = catalog.select(cases).images
+        sides = images["height"].to_list() + images["width"].to_list()
+        summaries = [cache.summary(case) for case in cases]
+        medians, tops = [s.median for s in summaries], [s.p99 for s in summaries]
+        return cls(
+            modalities=tuple(sorted(set(images["modality"].fill_null("").to_list()))),
+            sides=(min(sides), max(sides)),
+            median=(min(medians), max(medians)),
+            p99=(min(tops), max(tops)),
+        )
+
+    def check(self, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> list[str]:
+        """For each case, in words, how it differs from the training data; empty where it does not."""
+        first = catalog.cases.select(
+            "case", image=pl.col("inputs").list.first().struct.field("image")
+        )
+        known = first.join(catalog.images, on="image", how="left")
+        rows = {row["case"]: row for row in known.iter_rows(named=True)}
+        return [self._one(rows[case], cache, case) for case in cases]
+
+    def _one(self, row: dict[str, object], cache: Cache, case: str) -> str:
+        said = []
+        modality = str(row["modality"] or "")
+        if modality not in self.modalities:
+            said.append(f"modality {modality or 'unknown'}")
+        sides = (int(str(row["height"])), int(str(row["width"])))
+        if min(sides) * SIDES < self.sides[0] or max(sides) > self.sides[1] * SIDES:
+            said.append(f"size {sides[1]}×{sides[0]}")
+        summary = cache.summary(case)
+        for name, value, (low, high) in (
+            ("median intensity", summary.median, self.median),
+            ("bright intensity", summary.p99, self.p99),
+        ):
+            margin = BEYOND * max(high - low, 1e-6 + 0.1 * abs(high))
+            if not low - margin <= value <= high + margin:
+                said.append(f"{name} {value:.4g} outside {low:.4g} to {high:.4g}")
+        return "; ".join(said)

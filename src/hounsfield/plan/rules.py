@@ -1,0 +1,75 @@
+"""Rules that hold for every task: from facts of data and machine to numbers, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import sqrt
+
+from hounsfield.catalog.fingerprint import Choice
+from hounsfield.tasks.contract import Choosing
+
+TINY_IMAGES = 280_000  # image passes after which tiny pictures gain no more in cross-validation
+LARGE_IMAGES = 12_000
+FEWEST_EPOCHS, MOST_EPOCHS = 10, 60
+SCRATCH_RATE = 4e-3  # for a batch of 128
+
+
+def rules(choosing: Choosing) -> Iterator[Choice]:
+    """All general choices."""
+    yield from _machine(choosing)
+    yield from _preprocessing(choosing)
+    yield from _augmentation(choosing)
+    yield from _training(choosing)
+
+
+def _machine(choosing: Choosing) -> Iterator[Choice]:
+    machine = choosing.fingerprint.machine
+    device = "cuda" if machine.gpu else "cpu"
+    yield Choice("training.device", device, machine.gpu or "there is no GPU")
+    why = f"the machine has {machine.cores} cores"
+    yield Choice("training.threads", machine.cores, why)
+    yield Choice("training.workers", machine.cores, why)
+
+
+def _preprocessing(choosing: Choosing) -> Iterator[Choice]:
+    facts = choosing.fingerprint
+    if facts.tiny:
+        size = (max(8, facts.height), max(8, facts.width))
+        yield Choice("preprocessing.size", size, f"pictures of at most {facts.largest} px stay so")
+        why = "8-bit pictures are already windowed"
+        yield Choice("preprocessing.clip", "none", why)
+    else:
+        why = "fine enough for most findings, coarse enough for a quick network"
+        yield Choice("preprocessing.size", (224, 224), why)
+    if facts.colour:
+        yield Choice("preprocessing.colour", True, "the pictures are in colour")
+
+
+def _augmentation(choosing: Choosing) -> Iterator[Choice]:
+    facts = choosing.fingerprint
+    why = "bodies and letters have a left and a right"
+    yield Choice("augmentation.flip", False, why)
+    if facts.tiny:
+        why = "tiny pictures leave the network little to go by but texture: vary them strongly"
+        yield Choice("augmentation.rotate", 15.0, why)
+        yield Choice("augmentation.scale", 0.2, why)
+        yield Choice("augmentation.stretch", 0.1, why)
+        yield Choice("augmentation.shift", 0.08, why)
+        yield Choice("augmentation.blur", 0.0, "there is nothing to blur away")
+
+
+def _training(choosing: Choosing) -> Iterator[Choice]:
+    facts, asked = choosing.fingerprint, choosing.asked
+    batch = int(asked.get("training.batch", 0)) or (
+        128 if facts.tiny and facts.cases > 1024 else 32
+    )
+    if "training.batch" not in asked and facts.cases < 512:
+        batch = 16
+    yield Choice("training.batch", batch, f"{facts.cases} training cases: enough steps an epoch")
+    passes = TINY_IMAGES if facts.tiny else LARGE_IMAGES
+    epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(passes / max(1, facts.cases))))
+    why = f"about {passes:,} image passes, within {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs"
+    yield Choice("training.epochs", epochs, why)
+    rate = float(f"{SCRATCH_RATE * sqrt(batch / 128):.2g}")
+    why = f"from scratch: {SCRATCH_RATE} at a batch of 128, growing with its square root"
+    yield Choice("training.learning_rate", rate, why)

@@ -1,0 +1,37 @@
+"""How long work shows itself: stages, counts and sentences. Silent unless watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class Watch(Protocol):
+    """Who is told; the command line shows bars, a notebook may show its own."""
+
+    def stage(self, title: str) -> AbstractContextManager[None]:
+        """Work with a name, whose time is worth knowing."""
+        ...
+
+    def tell(self, what: str, done: int, of: int | None) -> None:
+        """How far one thing is; `of` is None where the end is not known."""
+        ...
+
+    def say(self, sentence: str) -> None:
+        """Something that the user should read."""
+        ...
+
+
+class Silent:
+    """Nobody is told."""
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[None]:
+        yield
+
+    def tell(self, what: str, done: int, of: int | None) -> None:
+        pass
+
+    def say(self, sentence: str) -> None:
+        pass

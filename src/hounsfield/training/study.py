@@ -1,0 +1,114 @@
+"""A run's plan, data and task, opened: what training and prediction work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.tables import Catalog
+from hounsfield.errors import InputError
+from hounsfield.plan.asked import under
+from hounsfield.plan.resolved import leaves
+from hounsfield.plan.schema import Plan
+from hounsfield.preprocessing.cache import Cache, Item
+from hounsfield.run import Run
+from hounsfield.tasks import load as load_task
+from hounsfield.tasks.contract import Settings, Task
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """The cache holds the prepared images of all the catalog's cases."""
+
+    run: Run
+    plan: Plan
+    task: Task[Any, Any]
+    settings: Settings
+    catalog: Catalog
+    cache: Cache
+
+    @classmethod
+    def of(cls, run: Run, cache: Cache, catalog: Catalog | None = None) -> Study:
+        """The run's study, on its own catalog or on another."""
+        plan = run.resolved.plan
+        task = load_task(plan.task.name)
+        return cls(run, plan, task, task_settings(plan), catalog or run.catalog, cache)
+
+    def truths(self, cases: Sequence[str]) -> list[Any]:
+        """The truths of these cases, in this order."""
+        every = self.task.truths(self.catalog, self.settings)
+        known = dict(zip(self.catalog.cases["case"], every, strict=True))
+        return [known[case] for case in cases]
+
+    def strata(self, cases: Sequence[str]) -> list[str]:
+        """The strata of these cases, in this order."""
+        every = self.task.strata(self.catalog, self.settings)
+        known = dict(zip(self.catalog.cases["case"], every, strict=True))
+        return [known[case] for case in cases]
+
+
+def task_settings(plan: Plan) -> Settings:
+    """The task's own settings, typed."""
+    settings: Settings = load_task(plan.task.name).Settings.model_validate(
+        under(dict(leaves(plan.task)), "settings.")
+    )
+    return settings
+
+
+def prepared(
+    catalog: Catalog, plan: Plan, folder: Path, tell: Progress
+) -> tuple[Cache, Catalog, tuple[Finding, ...]]:
+    """The cache of a catalog's prepared images, and the catalog without what cannot be read.
+
+    Raises:
+        InputError: no image can be read.
+    """
+    built = Cache.build(
+        _items(catalog),
+        plan.preprocessing,
+        folder,
+        workers=plan.training.workers,
+        progress=lambda done, of: tell("preparing", done, of),
+    )
+    if not built.failed:
+        return built.cache, catalog, ()
+    good = [case for case in catalog.cases["case"] if case not in built.failed]
+    first = next(iter(built.failed.values()))
+    if not good:
+        raise InputError(f"none of the {len(built.failed)} images can be read; the first: {first}")
+    finding = Finding(
+        kind="unreadable",
+        severity="warning",
+        text=f"{len(built.failed)} images cannot be read and are left out; the first: {first}",
+        groups=(tuple(built.failed),),
+    )
+    return built.cache, catalog.select(good), (finding,)
+
+
+def _items(catalog: Catalog) -> list[Item]:
+    cases = catalog.cases
+    names = [[one["image"] for one in inputs] for inputs in cases["inputs"]]
+    masks = _masks(catalog)
+    flat = [name for mine in names for name in mine] + list(masks.values())
+    sources = dict(zip(flat, catalog.sources(flat), strict=True))
+    hashes = dict(catalog.images.select("image", "hash").rows())
+    return [
+        Item(
+            case,
+            "+".join(str(hashes[name]) for name in mine) + masks.get(case, ""),
+            tuple(sources[name] for name in mine),
+            sources.get(masks.get(case, "")),
+        )
+        for case, mine in zip(cases["case"], names, strict=True)
+    ]
+
+
+def _masks(catalog: Catalog) -> dict[str, str]:
+    """The first mask of each case that has one."""
+    table = catalog.annotations.drop_nulls("mask").unique("case", keep="first", maintain_order=True)
+    return dict(table.select("case", "mask").rows())

@@ -1,0 +1,129 @@
+"""All members of a run: folds and seeds, each trained or found trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from hounsfield.errors import RunError
+from hounsfield.models import load as load_network
+from hounsfield.models import weights as pretrained
+from hounsfield.models.contract import Shape
+from hounsfield.plan.asked import under
+from hounsfield.plan.resolved import leaves
+from hounsfield.plan.schema import Plan
+from hounsfield.run import Member
+from hounsfield.tasks.contract import Settings, Task
+from hounsfield.training.data import CaseDataset
+from hounsfield.training.fit import Parts, fit
+from hounsfield.training.learner import Job
+from hounsfield.training.study import Study
+
+Said = Callable[[Member, int, int, dict[str, float]], None]
+
+
+def build(plan: Plan, task: Task[Any, Any], settings: Settings) -> nn.Module:
+    """The plan's network, with fresh weights drawn from torch's generator."""
+    network = load_network(plan.model.name)
+    channels = 3 if plan.preprocessing.colour else 1
+    own = network.Settings.model_validate(under(dict(leaves(plan.model)), "settings."))
+    shape = Shape(channels, task.outputs(settings), tuple(plan.preprocessing.size))
+    made = network.build(own, shape)
+    if plan.training.memory_format == "channels-last":
+        made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return made
+
+
+def trained(member: Member, study: Study) -> nn.Module:
+    """A trained member's network, ready to predict.
+
+    Raises:
+        RunError: it is not trained, or its weights are damaged.
+    """
+    if not member.trained:
+        raise RunError(
+            f"member {member.name} is not trained",
+            file=study.run.path,
+            remedy="`hounsfield train --resume RUN` goes on",
+        )
+    network = build(study.plan, study.task, study.settings)
+    try:
+        network.load_state_dict(load_file(member.weights))
+    except Exception as error:
+        raise RunError(
+            f"the weights do not fit or are damaged ({type(error).__name__})",
+            file=member.weights,
+            remedy="delete this file and resume the run",
+        ) from error
+    return network.to(study.plan.training.device).eval()
+
+
+def train_members(study: Study, said: Said) -> list[nn.Module]:
+    """Train what is not trained yet; the networks of all members, in their order."""
+    networks = []
+    for member in study.run.members:
+        if not member.trained:
+            _train_one(study, member, said)
+        networks.append(trained(member, study))
+    return networks
+
+
+def _train_one(study: Study, member: Member, said: Said) -> None:
+    plan = study.plan
+    train, val = study.run.split.fold(member.fold)
+    seed = plan.training.seed + 1000 * member.fold + member.seed
+    torch.manual_seed(seed)
+    network = build(plan, study.task, study.settings)
+    _take_pretrained(network, plan, study)
+    strata = study.strata(train)
+    learns = load_network(plan.model.name).head(network) if plan.training.freeze != "none" else None
+    if learns is not None:
+        network.requires_grad_(False)
+        learns.requires_grad_(True)
+    weights = _class_weights(strata, study) if plan.training.balance == "weights" else None
+    job = Job(study.task, study.settings, plan, seed, weights, learns)
+    targets = study.task.targets(study.catalog, study.settings, study.cache, train)
+    parts = Parts(
+        study.cache,
+        CaseDataset(study.cache, train, targets),
+        val,
+        study.truths(val),
+        _sampling(strata) if plan.training.balance == "sampling" else None,
+    )
+    fit(network, job, parts, member, lambda done, of, line: said(member, done, of, line))
+
+
+def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
+    source = plan.model.weights
+    if not source:
+        return
+    state = (
+        pretrained.from_hub(plan.model.name)
+        if source == "hub"
+        else pretrained.read_state(Path(source))
+    )
+    matched = pretrained.load_into(network, state, source)
+    study.run.update(pretrained=str(matched))
+
+
+def _class_weights(strata: Sequence[str], study: Study) -> Tensor | None:
+    """Inverse frequencies, one an output of the task, where its strata are its outputs."""
+    names = study.task.output_names(study.settings)
+    if not names:
+        return None
+    counts = Counter(strata)
+    values = [len(strata) / (len(names) * max(1, counts[name])) for name in names]
+    return torch.tensor(values, device=study.plan.training.device)
+
+
+def _sampling(strata: Sequence[str]) -> np.ndarray:
+    """Each stratum is drawn equally often."""
+    counts = Counter(strata)
+    return np.array([1 / counts[one] for one in strata])
