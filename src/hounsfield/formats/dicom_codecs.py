@@ -1,0 +1,116 @@
+"""Decoding one compressed frame: transfer syntax -> decoder (PS3.5 annex A)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.errors import FormatError
+from hounsfield.formats.codestream import jpeg2000_size, jpeg_size, says_rgb
+from hounsfield.formats.dicom_header import PixelForm
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A name for people, and what turns bytes into (rows, columns[, 3])."""
+
+    name: str
+    decode: Callable[[bytes, PixelForm], NDArray[Any]]
+
+
+def decode_frame(codec: Codec, frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """One frame's stored values (samples, rows, columns); colours are RGB unless RLE says YBR."""
+    array = codec.decode(frame, form)
+    plane = (form.rows, form.columns)
+    if array.shape == plane and form.samples == 1:
+        return array[None]
+    if array.shape == (*plane, form.samples):
+        return np.moveaxis(array, 2, 0)
+    if array.shape == (form.samples, *plane):
+        return array
+    raise FormatError(
+        f"a frame decodes to {array.shape}",
+        expected=f"{form.rows}×{form.columns} with {form.samples} samples, as the header says",
+    )
+
+
+def _agree(size: tuple[int, int, int, int], form: PixelForm) -> None:
+    """Refuse a stream whose own size is not the header's, before it is decoded."""
+    if size[:3] != (form.rows, form.columns, form.samples):
+        raise FormatError(
+            f"the compressed frame is {size[0]}×{size[1]} with {size[2]} samples",
+            expected=f"{form.rows}×{form.columns} with {form.samples}, as the header says",
+            remedy="the header or the frame is damaged; export the file again",
+        )
+
+
+def _jpeg(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """JPEG of 8 to 16 bits, lossy or lossless (processes 1, 2, 4, 14)."""
+    import imagecodecs
+
+    _agree(jpeg_size(frame), form)
+    if form.samples == 1:
+        return np.asarray(imagecodecs.jpeg8_decode(frame))
+    is_rgb = says_rgb(frame, otherwise=form.photometric == "RGB")
+    colours = "RGB" if is_rgb else "YCBCR"
+    return np.asarray(imagecodecs.jpeg8_decode(frame, colorspace=colours, outcolorspace="RGB"))
+
+
+def _jpeg_lossless(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """JPEG process 14; its colours are stored as they are, no transform is allowed."""
+    import imagecodecs
+
+    _agree(jpeg_size(frame), form)
+    if form.samples == 1:
+        return np.asarray(imagecodecs.jpeg8_decode(frame))
+    return np.asarray(imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB"))
+
+
+def _jpeg_ls(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    import imagecodecs
+
+    _agree(jpeg_size(frame), form)
+    return np.asarray(imagecodecs.jpegls_decode(frame))
+
+
+def _jpeg_2000(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """JPEG 2000; the codec undoes the colour transforms RCT and ICT itself."""
+    import imagecodecs
+
+    _agree(jpeg2000_size(frame), form)
+    return np.asarray(imagecodecs.jpeg2k_decode(frame))
+
+
+def _rle(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """PackBits segments, one a byte plane (PS3.5 annex G); samples lie one after the other."""
+    import imagecodecs
+
+    if form.allocated < 8:
+        raise FormatError("RLE of single bits", expected="8, 16 or 32 bits allocated")
+    dtype = np.dtype(f"<u{form.allocated // 8}")
+    decoded = np.frombuffer(imagecodecs.dicomrle_decode(frame, dtype), dtype)
+    shape = (form.samples, form.rows, form.columns)
+    if decoded.size != np.prod(shape):
+        raise FormatError(
+            f"an RLE frame decodes to {decoded.nbytes:,} bytes",
+            expected=f"{int(np.prod(shape)) * dtype.itemsize:,} as the header says",
+            remedy="copy the file again",
+        )
+    return decoded.reshape(shape)
+
+
+CODECS = {
+    "1.2.840.10008.1.2.4.50": Codec("JPEG baseline", _jpeg),
+    "1.2.840.10008.1.2.4.51": Codec("JPEG extended", _jpeg),
+    "1.2.840.10008.1.2.4.57": Codec("JPEG lossless", _jpeg_lossless),
+    "1.2.840.10008.1.2.4.70": Codec("JPEG lossless SV1", _jpeg_lossless),
+    "1.2.840.10008.1.2.4.80": Codec("JPEG-LS", _jpeg_ls),
+    "1.2.840.10008.1.2.4.81": Codec("JPEG-LS near-lossless", _jpeg_ls),
+    "1.2.840.10008.1.2.4.90": Codec("JPEG 2000 lossless", _jpeg_2000),
+    "1.2.840.10008.1.2.4.91": Codec("JPEG 2000", _jpeg_2000),
+    "1.2.840.10008.1.2.5": Codec("RLE", _rle),
+}
