@@ -75,7 +75,8 @@ class Augmentation(BaseModel):
 class Summary:
     """An image's finite physical values before any clipping: what it is like, in six numbers.
 
-    Of the grey values where colour becomes grey. All 0 where no value is finite.
+    Of the grey values where colour becomes grey. All 0 where no value is finite;
+    `not_finite` says how many are NaN or infinite.
     """
 
     minimum: float = 0.0
@@ -84,6 +85,13 @@ class Summary:
     p99: float = 0.0
     maximum: float = 0.0
     mean: float = 0.0
+    not_finite: int = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is odd about these values, for a list of images that deserve a look."""
+        odd = (f"{self.not_finite} values are not finite",) if self.not_finite else ()
+        return (*odd, "all values are equal") if self.minimum == self.maximum else odd
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +100,13 @@ class Prepared:
 
     `array` (C, Z, Y, X) float32 in [0, 1]; `original_from_prepared` (3, 3) maps pixel centres
     (x, y) of the prepared picture to those of the original, whose (Y, X) is `original`.
-    `notes` say what was odd about the values (not finite, constant).
+    `summary` is of the physical values that it came from.
     """
 
     array: NDArray[np.float32]
     original_from_prepared: NDArray[np.float64]
     original: tuple[int, int]
     summary: Summary = Summary()
-    notes: tuple[str, ...] = ()
 
     def boxes_to_original(self, boxes: NDArray[Any]) -> NDArray[np.float64]:
         """(N, 4) boxes x0, y0, x1, y1 by their edges, clipped to the original picture."""

@@ -24,6 +24,13 @@ class Values:
     maximum: float
     mean: float
     finite: int  # how many values are neither NaN nor infinite
+    size: int  # how many there are
+
+    def summary(self) -> Summary:
+        """For values `measured` at SUMMARY_PERCENTS first."""
+        p1, median, p99 = map(float, self.percentiles[:3])
+        odd = self.size - self.finite
+        return Summary(self.minimum, p1, median, p99, self.maximum, self.mean, odd)
 
 
 def as_kernel_type(array: NDArray[Any]) -> NDArray[Any]:
@@ -54,7 +61,7 @@ def measured(array: NDArray[Any], percents: Sequence[float]) -> Values:
     ranks, share = _ranks(np.asarray(percents, np.float64), flat.size)
     found = values[np.searchsorted(below, ranks, side="right")].astype(np.float64)
     mean = float(counts @ values) / flat.size
-    return _values(found, share, mean, flat.size)
+    return _values(found, share, mean, (flat.size, flat.size))
 
 
 def _measured_float(flat: NDArray[np.float32], percents: NDArray[np.float64]) -> Values:
@@ -62,7 +69,7 @@ def _measured_float(flat: NDArray[np.float32], percents: NDArray[np.float64]) ->
     upper = np.zeros(1 << 16, np.int64)
     finite, total = _count_upper(bits, flat, upper)
     if finite == 0:
-        return Values(np.zeros(len(percents)), 0.0, 0.0, 0.0, 0)
+        return Values(np.zeros(len(percents)), 0.0, 0.0, 0.0, 0, flat.size)
     ranks, share = _ranks(percents, finite)
     below = np.cumsum(upper)
     bins = np.searchsorted(below, ranks, side="right")
@@ -76,7 +83,7 @@ def _measured_float(flat: NDArray[np.float32], percents: NDArray[np.float64]) ->
         within = rank - (below[bin_] - upper[bin_])
         low = int(np.searchsorted(np.cumsum(lower[slot]), within, side="right"))
         found[i] = _number((int(bin_) << 16) | low)
-    return _values(found, share, total / finite, finite)
+    return _values(found, share, total / finite, (finite, flat.size))
 
 
 def _ranks(percents: NDArray[np.float64], n: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -87,11 +94,13 @@ def _ranks(percents: NDArray[np.float64], n: int) -> tuple[NDArray[Any], NDArray
     return np.concatenate([low, high, [0, n - 1]]), position - low
 
 
-def _values(found: NDArray[Any], share: NDArray[Any], mean: float, finite: int) -> Values:
+def _values(
+    found: NDArray[Any], share: NDArray[Any], mean: float, counts: tuple[int, int]
+) -> Values:
     n = len(share)
     low, high = found[:n], found[n : 2 * n]
     between = low + (high - low) * share
-    return Values(between, float(found[-2]), float(found[-1]), mean, finite)
+    return Values(between, float(found[-2]), float(found[-1]), mean, *counts)
 
 
 def _number(key: int) -> float:
@@ -133,23 +142,15 @@ def _count_lower(bits, values, slot_of_bin, counts):  # type: ignore[no-untyped-
 SUMMARY_PERCENTS = (1.0, 50.0, 99.0)
 
 
-def limits(
-    array: NDArray[Any], settings: Preprocessing
-) -> tuple[tuple[float, float], Summary, tuple[str, ...]]:
-    """The values that become 0 and 1, the summary of all values, and what was odd about them.
+def limits(array: NDArray[Any], settings: Preprocessing) -> tuple[tuple[float, float], Summary]:
+    """The values that become 0 and 1, and the summary of all values.
 
     `clip=none` without a range takes the integer type's own range, of floats the image's own.
     Equal limits mean a constant image (it becomes 0). A window is LINEAR_EXACT of DICOM PS3.3
     C.11.2.1.3.2: centre ± width / 2.
     """
     values = measured(array, (*SUMMARY_PERCENTS, *settings.percentiles))
-    p1, median, p99, low, high = map(float, values.percentiles)
-    summary = Summary(values.minimum, p1, median, p99, values.maximum, values.mean)
-    notes: tuple[str, ...] = ()
-    if values.finite < array.size:
-        notes = (f"{array.size - values.finite} of {array.size} values are not finite",)
-    if values.minimum == values.maximum:
-        notes += ("all values are equal",)
+    low, high = map(float, values.percentiles[3:])
     if settings.clip == "window" and settings.window is not None:
         centre, width = settings.window
         low, high = centre - width / 2, centre + width / 2
@@ -157,7 +158,7 @@ def limits(
         low, high = settings.range or _own_range(array.dtype, values)
     elif not low < high:  # nearly all pixels are equal: a thin line on black must not vanish
         low, high = values.minimum, values.maximum
-    return (low, high), summary, notes
+    return (low, high), values.summary()
 
 
 def _own_range(dtype: np.dtype[Any], values: Values) -> tuple[float, float]:

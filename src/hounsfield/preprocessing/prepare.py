@@ -11,7 +11,7 @@ from hounsfield.errors import InputError
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
-from hounsfield.preprocessing.intensity import as_kernel_type, limits, measured
+from hounsfield.preprocessing.intensity import SUMMARY_PERCENTS, as_kernel_type, limits, measured
 from hounsfield.preprocessing.resize import placed, resized
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in DICOM PS3.3 C.7.6.3.1.2
@@ -22,7 +22,7 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
     """Colour, clip, scale to [0, 1] and resize in plane: (C, Z, Y, X) on the plan's grid.
 
     Shrinking averages with a triangle filter, growing interpolates linearly. fit=pad fills the
-    border with 0, the value of the lower limit. NaN pixels become 0 and are noted, infinite
+    border with 0, the value of the lower limit. NaN pixels become 0 and are counted, infinite
     ones the limit; a constant image becomes 0. Colours share their limits, other channels
     have their own.
 
@@ -34,28 +34,20 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
     placement = placed(_plane(array), _spacing(image), settings)
     out = np.zeros((*array.shape[:2], *settings.size), np.float32)
     summaries: list[Summary] = []
-    notes: list[str] = []
     for group in groups:
-        cut, summary, odd = limits(array[group], settings)
+        cut, summary = limits(array[group], settings)
         summaries.append(summary)
-        notes += odd
         for source, target in zip(array[group], out[group], strict=True):
             resized(as_kernel_type(source), cut, placement, target)
     if settings.colour and len(out) == 1:
         out = np.repeat(out, 3, axis=0)
-    whole = summaries[0] if len(groups) == 1 else _summary(array)
-    return Prepared(
-        out,
-        placement.original_from_prepared,
-        placement.original,
-        whole,
-        tuple(dict.fromkeys(notes)),
-    )
+    whole = summaries[0] if len(groups) == 1 else measured(array, SUMMARY_PERCENTS).summary()
+    return Prepared(out, placement.original_from_prepared, placement.original, whole)
 
 
 def summarise(image: Image) -> Summary:
     """The image's physical values in six numbers, as `prepare` finds them for grey images."""
-    return _summary(_channels(image, Preprocessing())[0])
+    return measured(_channels(image, Preprocessing())[0], SUMMARY_PERCENTS).summary()
 
 
 def prepare_mask(image: Image, prepared: Prepared) -> NDArray[np.uint8]:
@@ -105,12 +97,6 @@ def _channels(image: Image, settings: Preprocessing) -> tuple[NDArray[Any], bool
         grey = np.tensordot(LUMA, array.astype(np.float32), 1)
         return grey[None], True
     return array, False
-
-
-def _summary(array: NDArray[Any]) -> Summary:
-    values = measured(array, (1, 50, 99))
-    p1, median, p99 = map(float, values.percentiles)
-    return Summary(values.minimum, p1, median, p99, values.maximum, values.mean)
 
 
 def _plane(array: NDArray[Any]) -> tuple[int, int]:

@@ -44,7 +44,8 @@ class Warp:
         unit_from_pixel[:axes, :axes] = torch.diag(2 / n_in)
         unit_from_pixel[:axes, axes] = (1 - n_in) / n_in
         theta = (unit_from_pixel @ self.input_from_output @ pixel_from_unit)[:, :axes]
-        return F.affine_grid(theta, [len(theta), 1, *self.size], align_corners=False)
+        grid: Tensor = F.affine_grid(theta, [len(theta), 1, *self.size], align_corners=False)
+        return grid
 
     def images(self, images: Tensor) -> Tensor:
         """(B, C, …) sampled linearly; beyond the edge the nearest pixel is repeated."""
@@ -65,7 +66,8 @@ class Warp:
         """(N, D) points in input pixels (x, y…) of one item, where they lie in the output."""
         output_from_input = torch.linalg.inv(self.input_from_output[item])
         axes = points.shape[1]
-        return points @ output_from_input[:axes, :axes].T + output_from_input[:axes, axes]
+        moved: Tensor = points @ output_from_input[:axes, :axes].T + output_from_input[:axes, axes]
+        return moved
 
     def boxes(self, boxes: Tensor, item: int) -> Tensor:
         """(N, 4) boxes x0, y0, x1, y1 (edges, not centres): the upright box of the moved corners.
