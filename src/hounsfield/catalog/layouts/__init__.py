@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from hounsfield.catalog.layouts.contract import Layout
-from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.errors import InputError, UsageError, did_you_mean
 
 # name -> module, imported when first needed; asked in this order, the most particular first
 LAYOUTS = {
@@ -30,5 +30,13 @@ def load(name: str) -> Layout:
 
 
 def recognise(root: Path) -> str:
-    """The name of the first layout that knows this folder or file."""
+    """The name of the first layout that knows this folder or file.
+
+    Raises:
+        InputError: there is no such folder or file.
+    """
+    if not root.exists():
+        raise InputError(
+            "there is no such folder or file", file=root, remedy="check the path for a typing error"
+        )
     return next(name for name in LAYOUTS if load(name).recognise(root))

@@ -1,0 +1,194 @@
+"""A tiny example of each layout. Image files are empty: a layout that opens one fails."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.lib import format as npy
+
+Build = Callable[[Path], None]
+
+
+def touch(root: Path, *paths: str) -> None:
+    """Empty files."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).touch()
+
+
+def table(path: Path, *rows: Sequence[object]) -> None:
+    """A CSV, the first row its header."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+def sheet(path: Path, rows: Sequence[Sequence[object]]) -> None:
+    """The least spreadsheet that ECMA-376 allows: one sheet of inline texts."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    cells = "".join(
+        "<row>" + "".join(f'<c t="inlineStr"><is><t>{c}</t></is></c>' for c in row) + "</row>"
+        for row in rows
+    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types">'
+        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.'
+        'relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/s.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets>'
+        '<sheet name="s" sheetId="1" r:id="r"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships">'
+        f'<Relationship Id="r" Type="{office}/worksheet" Target="s.xml"/></Relationships>',
+        "xl/s.xml": f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, f'<?xml version="1.0"?>{text}')
+
+
+def medmnist_file(path: Path, **labels: Sequence[object]) -> None:
+    """An .npz whose images have a header and no pixels: reading them fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for part, values in labels.items():
+            head, body = io.BytesIO(), io.BytesIO()
+            shape = (len(values), 28, 28)
+            npy.write_array_header_1_0(
+                head, {"descr": "|u1", "fortran_order": False, "shape": shape}
+            )
+            npy.write_array(body, np.array(values, np.uint8).reshape(len(values), -1))
+            archive.writestr(f"{part}_images.npy", head.getvalue())
+            archive.writestr(f"{part}_labels.npy", body.getvalue())
+
+
+A, B, C = (f"{word}-0000-4000-8000-000000000000" for word in ("aaaaaaaa", "bbbbbbbb", "cccccccc"))
+
+
+def rsna(root: Path) -> None:
+    touch(root, *(f"stage_2_train_images/{name}.dcm" for name in (A, B, C)))
+    touch(root, "stage_2_test_images/dddd.dcm", f"lung_masks/{A}.png")
+    table(
+        root / "stage_2_train_labels.csv",
+        ("patientId", "x", "y", "width", "height", "Target"),
+        (B, "", "", "", "", 0),
+        (A, 264.0, 152.0, 213.0, 379.0, 1),
+        (A, 562.0, 152.0, 256.0, 453.0, 1),
+        (C, "", "", "", "", 0),
+    )
+    table(
+        root / "stage_2_detailed_class_info.csv",
+        ("patientId", "class"),
+        (A, "Lung Opacity"),
+        (A, "Lung Opacity"),
+        (B, "No Lung Opacity / Not Normal"),
+        (C, "Normal"),
+    )
+    mapping = [
+        {"subset_img_id": A, "img_id": "00013249_006.png", "orig_labels": ["Pneumonia"]},
+        {"subset_img_id": B, "img_id": "00013249_000.png", "orig_labels": []},
+    ]
+    path = root / "pneumonia-challenge-dataset-mappings_2018.json"
+    path.write_text(json.dumps(mapping), encoding="utf-8")
+    table(root / "official_split.csv", ("patientId", "part"), (A, "train"), (C, "test"))
+
+
+def class_folders(root: Path) -> None:
+    inner = root / "chest_xray"  # as the archive unpacks
+    touch(inner, "train/NORMAL/IM-0115-0001.jpeg", "train/NORMAL/NORMAL2-IM-0115-0001.jpeg")
+    touch(inner, "train/PNEUMONIA/person23_bacteria_78.jpeg", "train/PNEUMONIA/odd.jpeg")
+    touch(inner, "val/NORMAL/NORMAL2-IM-1427-0001.jpeg", "val/PNEUMONIA/person1_virus_6.jpeg")
+    touch(inner, "Test/NORMAL/IM-0001-0001.jpeg", "Test/PNEUMONIA/person23_virus_1.jpeg")
+    touch(inner, "train/.DS_Store", "train/NORMAL/.DS_Store", "val/NORMAL/Thumbs.db", "notes.csv")
+    touch(root, "__MACOSX/chest_xray/._train")
+
+
+def cohen(root: Path) -> None:
+    touch(root, "images/a.jpg", "images/b.png", "volumes/c.nii.gz", "README.md")
+    names = ("patientid", "offset", "sex", "age", "finding", "survival", "view", "modality")
+    table(
+        root / "metadata.csv",
+        (*names, "date", "folder", "filename", "clinical_notes", ""),
+        (2, 0, "M", 65, "Pneumonia/Viral/COVID-19", "Y", "PA", "X-ray", "Jan 22, 2020", "images",
+         "b.png", "Mr Smith, a farmer", ""),
+        (2, 3, "M", 65, "Pneumonia/Viral/COVID-19", "Y", "Axial", "CT", "2020", "volumes",
+         "c.nii.gz", "", ""),
+        (7, "", "F", "", "todo", "", "AP", "X-ray", "", "images", "a.jpg", "", ""),
+        (7, "", "F", "", "No Finding", "", "L", "X-ray", "", "images", "gone.jpg", "", ""),
+    )  # fmt: skip
+
+
+def covid_radiography(root: Path) -> None:
+    for label, name in (("COVID", "COVID-1"), ("Normal", "Normal-1"), ("Normal", "Normal-2")):
+        touch(root, f"{label}/images/{name}.png", f"{label}/masks/{name}.png")
+    touch(root, "Viral Pneumonia/images/Viral Pneumonia-1.png", "README.md.txt")
+
+
+def medmnist(root: Path) -> None:
+    medmnist_file(root / "pneumoniamnist.npz", train=(1, 0, 1), val=(0, 1), test=(1,))
+
+
+def kaggle_digits(root: Path) -> None:
+    pixels = [f"pixel{i}" for i in range(4)]
+    table(root / "train.csv", ("label", *pixels), (7, 0, 1, 2, 255), (0, 9, 9, 9, 9))
+    table(root / "test.csv", pixels, (1, 2, 3, 4))
+
+
+def labelled_table(root: Path) -> None:
+    touch(root, "images/a.png", "images/b.png", "images/c.png")
+    table(
+        root / "labels.csv",
+        ("Image", "Patient ID", "Diagnosis", "Split", "Gender", "Age", "Name"),
+        ("b.png", "p2", "benign", "train", "female", "061Y", "Anna Smith"),
+        ("a.png", "p1", "malignant", "testing", "M", "18M", "Bob Smith"),
+        ("c.png", "", "", "", "", "", ""),
+    )
+    table(root / "test.csv", ("Image",), ("a.png",))
+
+
+def files(root: Path) -> None:
+    touch(root, "b/2.dcm", "b/1.dcm", "a/IM0001", "README.md", ".hidden/x.png", "c.nii.gz")
+
+
+EXAMPLES: dict[str, Build] = {
+    "rsna-pneumonia": rsna,
+    "class-folders": class_folders,
+    "cohen-covid": cohen,
+    "covid-radiography": covid_radiography,
+    "medmnist": medmnist,
+    "kaggle-digits": kaggle_digits,
+    "table": labelled_table,
+    "files": files,
+}
+
+
+@pytest.fixture
+def make() -> SimpleNamespace:
+    """Writers of small files: `touch`, `table`, `sheet`, `medmnist`."""
+    return SimpleNamespace(touch=touch, table=table, sheet=sheet, medmnist=medmnist_file)
+
+
+@pytest.fixture
+def example(tmp_path: Path) -> Callable[[str], Path]:
+    """The folder of a layout's example."""
+
+    def build(name: str) -> Path:
+        root = tmp_path / name
+        root.mkdir()
+        EXAMPLES[name](root)
+        return root
+
+    return build
