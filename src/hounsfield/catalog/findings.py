@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 Severity = Literal["info", "warning", "stop"]
+FINDINGS_FILE = "findings.json"
 
 
 class Finding(BaseModel):
@@ -19,3 +23,19 @@ class Finding(BaseModel):
     text: str  # a sentence with the numbers
     remedy: str = ""
     groups: tuple[tuple[str, ...], ...] = ()  # cases that belong together, e.g. duplicates
+
+
+def save(findings: Sequence[Finding], folder: Path) -> None:
+    """Write what indexing noticed beside the tables."""
+    text = json.dumps([one.model_dump() for one in findings], indent=1, ensure_ascii=False)
+    part = folder / f".{FINDINGS_FILE}.part"
+    part.write_text(text, encoding="utf-8")
+    part.replace(folder / FINDINGS_FILE)
+
+
+def load(folder: Path) -> tuple[Finding, ...]:
+    """What indexing noticed about the catalog in a folder; nothing where it wrote none."""
+    path = folder / FINDINGS_FILE
+    if not path.is_file():
+        return ()
+    return tuple(Finding.model_validate(one) for one in json.loads(path.read_text("utf-8")))

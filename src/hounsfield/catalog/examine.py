@@ -1,0 +1,217 @@
+"""What the files say: headers and hashes, read in parallel; no pixel is decoded.
+
+Headers cost Python time and hashes cost disk and processor time, so both go to processes. They
+start by spawn or forkserver; a few files are read here, as processes take a second to start.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from hounsfield import formats
+from hounsfield.catalog.link import FOUND
+from hounsfield.catalog.tables import LINK
+from hounsfield.errors import HounsfieldError
+from hounsfield.formats.contract import Header, Source
+
+FEW = 400  # files that are read sooner than processes start
+CHUNK = 64  # files a task
+DIGEST = 16  # bytes of BLAKE2b (RFC 7693)
+SCHEMA = {"row": pl.UInt32, **{name: LINK[name] for name in FOUND}}
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some sources and their rows; the members of one array of an .npz come together."""
+
+    rows: tuple[int, ...]
+    sources: tuple[Source, ...]
+    array: str | None = None
+
+
+def examine(todo: pl.DataFrame, workers: int | None) -> Iterator[pl.DataFrame]:
+    """What each file says, some rows at a time, in no order: SCHEMA's columns.
+
+    A file that cannot be read has a reason, and nothing else.
+    """
+    tasks = _tasks(todo)
+    if workers is None:
+        workers = os.process_cpu_count() if hasattr(os, "process_cpu_count") else os.cpu_count()
+    if (workers or 1) <= 1 or todo.height <= FEW:
+        for task in tasks:
+            yield _table(run(task))
+        return
+    # forkserver and spawn: a fork of a process with threads (polars has them) may hang
+    kinds = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in kinds else "spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context)
+    try:
+        ahead = islice(tasks, 4 * (workers or 1))
+        running: set[Future[list[Found]]] = {pool.submit(run, task) for task in ahead}
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(run, task) for task in islice(tasks, len(done))}
+            for future in done:
+                yield _table(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _table(found: list[Found]) -> pl.DataFrame:
+    return pl.DataFrame(found, schema=SCHEMA)
+
+
+def _tasks(todo: pl.DataFrame) -> Iterator[Task]:
+    rows: list[int] = []
+    sources: list[Source] = []
+    last: tuple[object, ...] | None = None
+    for row, root, paths, member, frames in todo.select(
+        "row", "root", "paths", "member", "frames"
+    ).iter_rows():
+        array = _array(member)
+        key = (root, *paths, array) if array else None
+        if rows and (key != last or (key is None and len(rows) >= CHUNK)):
+            yield Task(tuple(rows), tuple(sources), str(last[-1]) if last else None)
+            rows, sources = [], []
+        last = key
+        rows.append(row)
+        sources.append(Source(root, tuple(paths), member, tuple(frames) if frames else None))
+    if rows:
+        yield Task(tuple(rows), tuple(sources), str(last[-1]) if last else None)
+
+
+def _array(member: str | None) -> str | None:
+    """The array of a member such as "train_images/17"."""
+    if member is None:
+        return None
+    array, _, index = member.rpartition("/")
+    return array if array and index.isdigit() else None
+
+
+def run(task: Task) -> list[Found]:
+    """Read what a task names; runs in a worker."""
+    if task.array is None:
+        files = _Digests()
+        return [
+            {"row": row, **_guarded(source, files)}
+            for row, source in zip(task.rows, task.sources, strict=True)
+        ]
+    found = _guarded(task.sources[0], None)
+    if found.get("reason") is None:
+        try:
+            hashes = _member_hashes(task.sources[0].file, task.array)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error):
+            found = {"reason": f"the array {task.array} cannot be read to its end"}
+        else:
+            return [_member(row, s, found, hashes) for row, s in _pairs(task)]
+    return [{"row": row, **found} for row in task.rows]
+
+
+def _pairs(task: Task) -> Iterator[tuple[int, Source]]:
+    return zip(task.rows, task.sources, strict=True)
+
+
+def _member(row: int, source: Source, found: Found, hashes: Sequence[str]) -> Found:
+    index = int(str(source.member).rpartition("/")[2])
+    if index >= len(hashes):
+        return {"row": row, "reason": f"there is no picture {index}, only {len(hashes)}"}
+    return {**found, "row": row, "hash": hashes[index]}
+
+
+def _guarded(source: Source, files: _Digests | None) -> Found:
+    """A header and hash, or the reason why there is none."""
+    try:
+        digest = files.of(source) if files is not None else None
+        return {**_flat(formats.header(source)), "hash": digest}
+    except HounsfieldError as error:
+        return {"reason": _without_names(error.problem, source)}
+    except OSError as error:
+        return {"reason": error.strerror or "the file cannot be read"}
+    except Exception as error:  # noqa: BLE001  # whatever a damaged file does to a decoder
+        return {"reason": f"the file cannot be read as an image ({type(error).__name__})"}
+
+
+def _without_names(problem: str, source: Source) -> str:
+    """A reason that does not repeat the file's name, which may be a person's."""
+    words = {part for path in source.paths for part in (path, *Path(path).parts, Path(path).stem)}
+    for word in sorted(words - {""}, key=len, reverse=True):
+        if len(word) > 2:
+            problem = problem.replace(word, "…")
+    return problem
+
+
+def _flat(header: Header) -> Found:
+    channels, depth, height, width = header.shape
+    spacing = getattr(header.geometry, "spacing", None)
+    facts = ("sex", "age", "view", "body_part", "manufacturer", "model")
+    return {
+        "file_patient": header.identity.patient,
+        "file_study": header.identity.study,
+        "file_series": header.identity.series,
+        "modality": header.modality,
+        "format": header.format,
+        "channels": channels,
+        "depth": depth,
+        "height": height,
+        "width": width,
+        "spacing": None if spacing is None else list(spacing),
+        **{name: getattr(header.facts, name) for name in facts},
+    }
+
+
+@dataclass(eq=False)
+class _Digests:
+    """Hashes of files' bytes; the last one is kept for the next member of the same file."""
+
+    last: tuple[Path, ...] = ()
+    digest: bytes = b""
+
+    def of(self, source: Source) -> str:
+        if self.last != source.files:
+            total = hashlib.blake2b(digest_size=DIGEST)
+            for file in source.files:
+                with file.open("rb") as stream:
+                    while block := stream.read(1 << 20):
+                        total.update(block)
+            self.last, self.digest = source.files, total.digest()
+        if source.member is None and source.frames is None:
+            return self.digest.hex()
+        part = f"{source.member}\0{source.frames}".encode()
+        return hashlib.blake2b(self.digest + part, digest_size=DIGEST).hexdigest()
+
+
+def _member_hashes(path: Path, array: str) -> list[str]:
+    """The hash of each picture's bytes in an array (N, …) of an .npz, one picture in memory.
+
+    Shape and type are hashed with the bytes. The .npy format: NumPy Enhancement Proposal 1.
+    """
+    from numpy.lib import format as npy
+
+    with zipfile.ZipFile(path) as archive, archive.open(f"{array}.npy") as file:
+        version: Any = npy.read_magic(file)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = read(file)
+        if dtype.hasobject or fortran or not shape:
+            raise ValueError("an array of pictures one after the other was expected")
+        size, stem = prod(shape[1:]) * dtype.itemsize, f"{shape[1:]}{dtype.str}".encode()
+        hashes = []
+        for _ in range(shape[0]):
+            data = file.read(size)
+            if len(data) != size:
+                raise EOFError("the array is cut off")
+            hashes.append(hashlib.blake2b(stem + data, digest_size=DIGEST).hexdigest())
+        return hashes
