@@ -54,7 +54,7 @@ def _append(root: Path, line: str) -> None:
         ("9,0,M,65,No Finding,,PA,X-ray,,images,b.png,,", "row 6: the file of row 2"),
         ("9,0,M,old,No Finding,,PA,X-ray,,images,z.png,,", "row 6: age is 'old'"),
         ("9,0,M,65,No Finding,,PA,X-ray,,images,,,", "row 6: no filename"),
-        ("9,0,M,65,No Finding,,PA,X-ray,,..,z.png,,", "outside of its folder"),
+        ("9,0,M,65,No Finding,,PA,X-ray,,..,z.png,,", "outside of this folder"),
     ],
 )
 def test_a_bad_row_is_named(line: str, message: str, root: Path) -> None:

@@ -84,7 +84,7 @@ def test_images_without_a_row_and_rows_without_an_image_are_kept(
         ([("a", "", "", "", "", 0), ("a", 1, 1, 5, 5, 1)], "row 3: Target differs"),
         ([("a", "", "", "", "", 0)] * 2, "row 3: this row was already given"),
         ([("a", 1, 1, 5, 5, 1)] * 2, "row 3: this row was already given"),
-        ([("../../a", "", "", "", "", 0)], "a file outside of its folder"),
+        ([("../../a", "", "", "", "", 0)], "a file outside of this folder"),
         ([("a", 1)], "row 2: 2 cells"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_bad_row_is_named(
 ) -> None:
     make.touch(tmp_path, "stage_2_train_images/a.dcm")
     make.table(tmp_path / "stage_2_train_labels.csv", HEADER, *rows)
-    with pytest.raises(InputError, match="stage_2_train_labels.csv|outside") as caught:
+    with pytest.raises(InputError, match="stage_2_train_labels|outside") as caught:
         list(rsna_pneumonia.entries(tmp_path))
     assert message in caught.value.problem
 

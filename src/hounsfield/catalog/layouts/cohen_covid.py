@@ -49,7 +49,8 @@ def entries(root: Path) -> Iterator[Entry]:
     for number, row in table.rows(("patientid", "finding", "filename")):
         if not row["filename"]:
             raise table.row_error(number, "no filename", expected="the name of an image file")
-        path = inside(base, f"{row.get('folder') or 'images'}/{row['filename']}")
+        folder = row.get("folder") or "images"
+        path = inside(base, f"{folder}/{row['filename']}", f"row {number}")
         first, before = seen.setdefault(path, (number, row))
         if any(before[name] != row[name] for name in ("patientid", "finding")):
             raise table.row_error(

@@ -78,8 +78,10 @@ def part_of(word: str) -> Part | None:
     return PARTS.get(word.strip().lower())
 
 
-def inside(root: Path, text: str) -> str:
+def inside(root: Path, text: str, where: str = "the table") -> str:
     """A path written in a table, as a POSIX path relative to `root`.
+
+    The path itself may name a person, so the error tells only `where` it stands.
 
     Raises:
         InputError: it leads out of the folder.
@@ -90,7 +92,7 @@ def inside(root: Path, text: str) -> str:
     drive = len(plain.parts) > 0 and plain.parts[0].endswith(":")
     if plain.is_absolute() or drive or ".." in plain.parts or "\0" in text:
         raise InputError(
-            f"the table names a file outside of its folder: {text!r}",
+            f"{where} names a file outside of this folder",
             file=root,
             expected="paths below this folder, without '..'",
             remedy="put the table above the images, or write its paths relative to itself",

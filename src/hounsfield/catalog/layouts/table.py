@@ -112,12 +112,12 @@ def _images(table: Table, columns: Columns) -> Iterator[tuple[str, list[tuple[in
     """Each image's path below the table's folder, with its rows."""
     boxed = columns.box is not None or columns.size is not None
     base = table.path.parent
-    folder = inside(base, columns.folder)
+    folder = inside(base, columns.folder, SIDECAR)
     seen: dict[str, list[tuple[int, Row]]] = {}
     for number, row in table.rows():
         if not row[columns.path]:
             raise table.row_error(number, f"{columns.path} is empty", expected="a file")
-        below = inside(base / folder, f"{row[columns.path]}{columns.suffix}")
+        below = inside(base / folder, f"{row[columns.path]}{columns.suffix}", f"row {number}")
         path = str(PurePosixPath(folder, below))
         if path in seen and not boxed:
             raise table.row_error(
@@ -172,7 +172,7 @@ def _labels(table: Table, columns: Columns, number: int, row: Row) -> Iterator[L
             yield Label("value", name, value=value, reader=reader)
     if columns.mask is not None and row[columns.mask]:
         base = table.path.parent
-        mask = Source(str(base), (inside(base, row[columns.mask]),))
+        mask = Source(str(base), (inside(base, row[columns.mask], f"row {number}"),))
         yield Label("mask", columns.mask, mask=mask, reader=reader)
 
 
