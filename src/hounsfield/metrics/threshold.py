@@ -8,7 +8,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from hounsfield.errors import InputError, UsageError
-from hounsfield.evaluation.intervals import count_patients
 from hounsfield.metrics.contract import Bools, Floats, Ints
 
 Rule = Literal["youden", "sensitivity", "fixed"]
@@ -94,5 +93,5 @@ def _threshold(
         sensitivity=float(found),
         specificity=float(spared),
         cases=len(score),
-        patients=len(score) if patient is None else count_patients(np.ones_like(positive), patient),
+        patients=len(score) if patient is None else len(np.unique(patient)),
     )
