@@ -93,7 +93,7 @@ def test_a_bad_row_is_named(
 ) -> None:
     make.touch(tmp_path, "stage_2_train_images/a.dcm")
     make.table(tmp_path / "stage_2_train_labels.csv", HEADER, *rows)
-    with pytest.raises(InputError, match="stage_2_train_labels|outside") as caught:
+    with pytest.raises(InputError, match=r"row|outside") as caught:
         list(rsna_pneumonia.entries(tmp_path))
     assert message in caught.value.problem
 

@@ -139,7 +139,7 @@ def _place(
         for folder in places:
             for suffix in suffixes:
                 there = sum(_is_there(root, folder, value + suffix) for value in values)
-                if values and there * 2 >= len(values):
+                if there * 2 > len(values):
                     return {"path": path, "folder": folder, "suffix": suffix}
     # A given path column is believed; the scan then lists the files that are missing.
     return {"path": paths[0]} if "path" in known else None
