@@ -1,0 +1,1 @@
+"""What a person reads: the report, the model card, the figures and the tables."""

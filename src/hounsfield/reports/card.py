@@ -1,0 +1,30 @@
+"""model_card.md: the report on one page, to lie beside the model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hounsfield.reports import facts, limits, method, page, words
+from hounsfield.reports.view import View
+from hounsfield.run import whole_file
+
+
+def write(view: View) -> Path:
+    """The model card in the evaluation's folder."""
+    context = {
+        "view": view,
+        "title": f"{view.target}: {view.plan.task.name}",
+        "headline": words.headline(view),
+        "warnings": words.warnings(view),
+        "limits": limits.limits(view),
+        "overall": view.evaluation.overall(),
+        "parts": facts.rows(view.run),
+        "known": facts.known(view.evaluation.patients_known),
+        "people": facts.people(view.run.catalog),
+        "key_values": method.key_values(view.run),
+        "versions": method.versions(view.run),
+    }
+    path = view.folder / "model_card.md"
+    with whole_file(path) as file:
+        file.write(page.render("model_card.md.j2", context))
+    return path

@@ -1,0 +1,147 @@
+"""Runs side by side: paired differences on the same cases, as a page and as a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hounsfield.evaluation.compare import Difference
+from hounsfield.evaluation.record import Evaluation
+from hounsfield.reports import numbers, page
+from hounsfield.run import whole_file
+
+TESTS = {
+    "delong": "paired DeLong",
+    "mcnemar": "exact McNemar over patients",
+    "bootstrap": "bootstrap over patients",
+    "none": "not tested",
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Run a against run b: a - b of each metric, on the same cases."""
+
+    a: str
+    b: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs by name with their evaluations, and the pairs that were compared."""
+
+    evaluations: tuple[tuple[str, Evaluation], ...]
+    pairs: tuple[Pair, ...]
+
+    def _repr_html_(self) -> str:
+        from hounsfield.reports.report import framed
+
+        return framed(page.render("compare.html.j2", contents(self)).decode())
+
+
+@dataclass(frozen=True)
+class Row:
+    """A difference in words, and its bar in percent of a scale with 0 in the middle."""
+
+    title: str
+    a: str
+    b: str
+    difference: str
+    interval: str
+    p: str
+    left: float
+    width: float
+    point: float
+    clear: bool
+    reliable: bool
+    note: str
+
+
+def write(comparison: Comparison, path: Path) -> Path:
+    """compare.html, whole or not at all."""
+    with whole_file(path) as file:
+        file.write(page.render("compare.html.j2", contents(comparison)))
+    return path
+
+
+def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
+    """A table for each pair; names are plain text."""
+    console = console or Console()
+    for pair in comparison.pairs:
+        title = Text(f"{pair.a} against {pair.b}, on the same cases", style="bold")
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        names = ("", pair.a, pair.b, "difference", "95 % interval", "p")
+        for number, name in enumerate(names):
+            table.add_column(Text(name), justify="right" if number else "left")
+        for row in rows(pair):
+            style = "bold" if row.clear else "" if row.reliable else "yellow"
+            cells = (row.title, row.a, row.b, row.difference, row.interval, row.p)
+            table.add_row(*(Text(cell, style=style) for cell in cells))
+        console.print(table)
+        for note in dict.fromkeys(row.note for row in rows(pair) if row.note):
+            console.print(Text(note, style="yellow"))
+
+
+def rows(pair: Pair) -> list[Row]:
+    """One row a metric; the bars of a pair share a scale."""
+    ends = [abs(x) for d in pair.differences for x in (d.low, d.high) if np.isfinite(x)]
+    widest = max(ends, default=1.0) or 1.0
+    return [_row(one, widest) for one in pair.differences]
+
+
+def contents(comparison: Comparison) -> dict[str, object]:
+    """What the page shows."""
+    from hounsfield.reports.html import line
+
+    tests = {TESTS[d.test] for pair in comparison.pairs for d in pair.differences}
+    return {
+        "title": "Runs compared",
+        "pairs": [(pair, rows(pair), sentence(pair)) for pair in comparison.pairs],
+        "runs": [
+            (name, evaluation, [line(e) for e in evaluation.overall()])
+            for name, evaluation in comparison.evaluations
+        ],
+        "tests": sorted(tests),
+    }
+
+
+def sentence(pair: Pair) -> str:
+    """What the first metric's difference says."""
+    if not pair.differences:
+        return f"{pair.a} and {pair.b} share no metric."
+    first, row = pair.differences[0], rows(pair)[0]
+    if not np.isfinite(first.difference):
+        return f"{first.title} cannot be compared ({first.note})."
+    found = (
+        f"{first.title} is {row.a} with {pair.a} and {row.b} with {pair.b}: a difference of "
+        f"{row.difference}, and with 95 % certainty it lies between {row.interval.replace(' to ', ' and ')}."
+    )
+    if row.clear:
+        return found
+    return f"{found} These cases cannot tell which of the two is better."
+
+
+def _row(found: Difference, widest: float) -> Row:
+    change, interval = numbers.difference(found)
+    places = numbers.digits(found.low, found.high)
+    ends = np.array([found.low, found.high, found.difference])
+    left, right, point = np.nan_to_num(50 + 50 * ends / widest, nan=-1.0).tolist()
+    return Row(
+        found.title,
+        *(f"{x:.{places}f}" if np.isfinite(x) else numbers.UNDEFINED for x in (found.a, found.b)),
+        change,
+        interval,
+        numbers.p_value(found.p_value),
+        left,
+        max(right - left, 0.5),
+        point,
+        bool(found.reliable and not found.low <= 0 <= found.high),
+        found.reliable,
+        found.note,
+    )

@@ -1,0 +1,65 @@
+"""What ROC and precision-recall figures share: one curve a class, with its band."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hounsfield.evaluation import Curve, Resampling
+from hounsfield.metrics.classification import actual
+from hounsfield.metrics.contract import Bools, Floats, Ints
+from hounsfield.reports import numbers, style
+from hounsfield.reports.view import View
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MOST_CURVES = 6
+BAND_RESAMPLES = 1000  # a band drawn half a millimetre off is the same band
+
+Make = Callable[[Bools, Floats, Ints, Resampling], Curve]
+
+
+def one_against_rest(view: View) -> list[tuple[int, str]]:
+    """The classes that have a curve: the positive one of two, or each of many."""
+    classes = view.cases.classes
+    if len(classes) == 2 and not view.cases.multilabel:
+        return [(1, classes[1])]
+    return list(enumerate(classes))
+
+
+def score_text(view: View, metric: str, class_name: str) -> str:
+    """ "AUROC 0.93 (0.88 to 0.96)", as the table has it; empty where it has none."""
+    looks = one_against_rest(view)
+    wanted = None if len(looks) == 1 else class_name
+    for one in view.evaluation.estimates:
+        if (one.metric, one.group, one.class_name) == (metric, "all", wanted):
+            short = one.title.removesuffix(f" ({class_name})")
+            return f"{short} {numbers.value(one)} ({numbers.interval(one)})"
+    return ""
+
+
+def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
+    """Draw the curves of the first classes with bands; returns those with points."""
+    resampling = Resampling(min(view.resampling.resamples, BAND_RESAMPLES), view.resampling.seed)
+    drawn = []
+    for number, (k, name) in enumerate(one_against_rest(view)[:MOST_CURVES]):
+        positive = actual(view.cases, k)
+        curve = make(positive, view.cases.probability[:, k], view.cases.cluster, resampling)
+        if not len(curve.x):
+            continue
+        colour = style.series(number)
+        label = f"{style.shorten(name)}: {score_text(view, metric, name)}".removesuffix(": ")
+        where = "post" if curve.kind == "roc" else "pre"
+        axes.step(curve.x, curve.y, where=where, color=colour, label=label)
+        axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
+        drawn.append(curve)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.02)
+    return drawn
+
+
+def left_out(view: View) -> str:
+    """A sentence about classes without a curve, or nothing."""
+    more = len(one_against_rest(view)) - MOST_CURVES
+    return f" The first {MOST_CURVES} classes are shown; {more} more are in the table." * (more > 0)

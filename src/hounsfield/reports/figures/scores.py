@@ -1,0 +1,61 @@
+"""How the scores lie: the probability by true class, or a task's value for each case."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hounsfield.metrics.classification import actual
+from hounsfield.metrics.contract import Floats
+from hounsfield.reports import style
+from hounsfield.reports.figures.contract import Figure, Section
+from hounsfield.reports.figures.curves import one_against_rest
+from hounsfield.reports.view import View
+
+SECTION: Section = "results"
+BINS = np.linspace(0, 1, 26)
+MOST_PANELS = 4
+APART = "The less the two hills overlap, the better the model tells the cases apart."
+EACH = "One value a case; a long left tail means that the model fails on some."
+
+
+@style.styled
+def draw(view: View) -> list[Figure]:
+    """One panel a class against the rest, or one a column of values."""
+    if not view.cases.classes:
+        return [_column(n, name, values) for n, (name, values) in enumerate(_columns(view))]
+    figures = []
+    for number, (k, name) in enumerate(one_against_rest(view)[:MOST_PANELS]):
+        mine, score = actual(view.cases, k), view.cases.probability[:, k]
+        rest = _rest(view, name)
+        canvas, axes = style.panel(2.9)
+        for values, label, colour in ((score[~mine], rest, 0), (score[mine], name, 1)):
+            label = f"truly {style.shorten(label)} ({len(values):,})"
+            axes.hist(values, BINS, color=style.series(colour), alpha=0.55, label=label)
+        axes.set_xlim(0, 1)
+        axes.set_xlabel(f"Calibrated probability of {style.shorten(name)}")
+        axes.set_ylabel("Cases")
+        style.legend_below(axes, columns=2)
+        figures.append(Figure.of(canvas, _file(number), f"Scores: {name}", APART))
+    return figures
+
+
+def _column(number: int, name: str, values: Floats) -> Figure:
+    canvas, axes = style.panel(2.9)
+    axes.hist(values, 25, color=style.series(0), alpha=0.75)
+    axes.set_xlabel(name)
+    axes.set_ylabel("Cases")
+    return Figure.of(canvas, _file(number), f"Values of {name}", EACH)
+
+
+def _columns(view: View) -> list[tuple[str, Floats]]:
+    defined = {name: values[~np.isnan(values)] for name, values in view.cases.columns.items()}
+    return [(name, values) for name, values in defined.items() if len(values)][:MOST_PANELS]
+
+
+def _rest(view: View, name: str) -> str:
+    others = [one for one in view.cases.classes if one != name]
+    return others[0] if len(others) == 1 and not view.cases.multilabel else f"not {name}"
+
+
+def _file(number: int) -> str:
+    return f"scores-{number + 1}" if number else "scores"

@@ -1,0 +1,65 @@
+"""Learning curves: loss, and what training watched, epoch by epoch for each member."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from hounsfield.reports import style
+from hounsfield.reports.figures.contract import Figure, Section
+from hounsfield.reports.view import View
+
+SECTION: Section = "training"
+LOSS = (
+    "The loss falls while the network learns. Where validation rises again while training falls, "
+    "it learns by heart."
+)
+WATCHED = "What training watched on the validation part; the best epoch is kept."
+NOT_DRAWN = ("epoch", "step", "seconds", "learning_rate", "lr", "best")
+
+
+@style.styled
+def draw(view: View) -> list[Figure]:
+    """A panel of losses and one of each other logged value; none before the first epoch."""
+    histories = {member.name: member.history() for member in view.run.members}
+    histories = {name: table for name, table in histories.items() if table.height}
+    columns = list(dict.fromkeys(c for table in histories.values() for c in table.columns))
+    columns = [c for c in columns if c not in NOT_DRAWN and _numeric(histories, c)]
+    losses = [c for c in columns if "loss" in c]
+    # Losses of several heads are logged too; the sums tell the story.
+    shown = [c for c in ("train_loss", "val_loss") if c in losses] or losses[:4]
+    figures = [_draw(histories, shown, "training", "Loss", LOSS)] if shown else []
+    others = [c for c in columns if c not in losses][:3]
+    return figures + [_draw(histories, [c], f"training-{c}", _words(c), WATCHED) for c in others]
+
+
+def _draw(
+    histories: dict[str, pl.DataFrame], columns: list[str], file: str, title: str, caption: str
+) -> Figure:
+    canvas, axes = style.panel(2.9)
+    many = len(histories) > 1
+    for number, column in enumerate(columns):
+        drawn = [table for table in histories.values() if column in table.columns]
+        for m, table in enumerate(drawn):
+            epochs = table["epoch"] if "epoch" in table.columns else range(1, table.height + 1)
+            label = _words(column) if m == 0 else None
+            axes.plot(
+                epochs, table[column], "." if table.height == 1 else "-", label=label,
+                color=style.series(number), alpha=0.6 if many else 1,
+            )  # fmt: skip
+    axes.set_xlabel("Epoch")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    style.legend_below(axes, columns=2)
+    if many:
+        caption += f" One line for each of the {len(histories)} members."
+    return Figure.of(canvas, file, title, caption)
+
+
+def _numeric(histories: dict[str, pl.DataFrame], column: str) -> bool:
+    tables = [table for table in histories.values() if column in table.columns]
+    return all(table[column].dtype.is_numeric() for table in tables)
+
+
+def _words(column: str) -> str:
+    names = {"train": "training", "val": "validation", "auroc": "AUROC", "auprc": "AUPRC"}
+    words = " ".join(names.get(word, word) for word in column.replace("/", "_").split("_"))
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,156 @@
+"""report.html: one file that a clinician can read, offline, on a telephone or on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from hounsfield.errors import UsageError
+from hounsfield.evaluation import METHODS, classification_report
+from hounsfield.evaluation.estimate import Estimate
+from hounsfield.metrics import metric
+from hounsfield.reports import card, facts, figures, limits, method, numbers, page, words
+from hounsfield.reports.figures import Figure, Section
+from hounsfield.reports.figures.subgroups import of_headline
+from hounsfield.reports.figures.subgroups import words as group_words
+from hounsfield.reports.view import View
+from hounsfield.run import whole_file
+
+MOST_GROUPS = 12  # of a finding, spelled out
+
+
+@dataclass(frozen=True)
+class Line:
+    """One estimate as a table's row: words, and the bar's place in percent of its scale."""
+
+    title: str
+    meaning: str
+    value: str
+    interval: str
+    left: float
+    width: float
+    point: float
+    patients: int
+    cases: int
+    method: str
+    reliable: bool
+    note: str
+
+
+def write(
+    view: View, *, task_figures: Sequence[str], seconds: Mapping[str, float] | None = None
+) -> Path:
+    """Draw the figures, write report.html and model_card.md into the evaluation's folder.
+
+    task_figures: names of `reports.figures`, shown besides those of every task. seconds: how long
+    each stage took. Returns the report's path.
+
+    Raises:
+        UsageError: there is no figure of that name.
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    view.folder.mkdir(parents=True, exist_ok=True)
+    drawn = figures.draw(view, [*figures.ALWAYS, *task_figures])
+    drawn.setdefault("data", []).extend(sheets(view))
+    shown = page.fitted(drawn)
+    context = contents(view) | {
+        "seconds": seconds or {},
+        "figures": {
+            name: [figure for figure in shown.get(name, []) if not figure.html]
+            for name in get_args(Section)
+        },
+        "pages": [figure for group in drawn.values() for figure in group if figure.html],
+    }
+    path = view.folder / "report.html"
+    with whole_file(path) as file:
+        file.write(page.render("report.html.j2", context))
+    card.write(view)
+    return path
+
+
+def contents(view: View) -> dict[str, Any]:
+    """What the template shows, besides the pictures."""
+    run, evaluation = view.run, view.evaluation
+    overall = evaluation.overall()
+    by_class = [e for e in evaluation.estimates if e.group == "all" and e.class_name is not None]
+    return {
+        "view": view,
+        "evaluation": evaluation,
+        "title": f"{view.target}: {view.plan.task.name}",
+        "run_name": run.path.name,
+        "headline": words.headline(view),
+        "first": line(evaluation.first()),
+        "warnings": words.warnings(view),
+        "parts": facts.rows(run),
+        "labels": facts.label_names(run),
+        "known": facts.known(evaluation.patients_known),
+        "people": facts.people(run.catalog),
+        "evaluated": facts.people(view.catalog) if view.external else [],
+        "findings": [*run.findings, *(f for f in run.split.findings if f not in run.findings)],
+        "most_groups": MOST_GROUPS,
+        "key_values": method.key_values(run),
+        "values": method.values(run),
+        "calibration": method.calibration(run),
+        "overall": [line(e) for e in overall],
+        "by_class": [line(e) for e in by_class],
+        "methods": {METHODS[e.method] for e in overall},
+        "groups": [line(e, group_words(e.group)) for e in of_headline(view)],
+        "classes_report": _classes_report(view),
+        "mistaken": words.mistaken(view.cases),
+        "fall": words.fall(view),
+        "unlike": words.unlike(view),
+        "limits": limits.limits(view),
+        "commands": method.commands(run),
+        "asked": method.asked(run),
+        "versions": method.versions(run),
+    }
+
+
+def line(estimate: Estimate, title: str = "") -> Line:
+    """An estimate as a row."""
+    low, high = _scale(estimate)
+    ends = np.array([estimate.low, estimate.high, estimate.value])
+    places = np.nan_to_num(np.clip((ends - low) / (high - low), 0, 1) * 100, nan=-1.0)
+    left, right, point = (float(place) for place in places)
+    return Line(
+        title or estimate.title,
+        words.meaning(estimate) if estimate.class_name is None and not title else "",
+        numbers.value(estimate),
+        numbers.interval(estimate),
+        left,
+        max(right - left, 0.5),
+        point,
+        estimate.patients,
+        estimate.cases,
+        METHODS[estimate.method],
+        estimate.reliable,
+        estimate.note,
+    )
+
+
+def sheets(view: View) -> list[Figure]:
+    """The pictures that preprocessing left in the run: raw and augmented sheets, histograms."""
+    found = sorted((view.run.path / "figures").glob("*.png"))
+    titles = [path.stem.replace("_", " ").replace("-", " ").capitalize() for path in found]
+    return [
+        Figure(path.stem, title, "", png=path.read_bytes())
+        for path, title in zip(found, titles, strict=True)
+    ]
+
+
+def _scale(estimate: Estimate) -> tuple[float, float]:
+    """The ends of a bar's scale: the metric's bounds, as far as they help to see."""
+    try:
+        low, high = metric(estimate.metric).bounds
+    except UsageError:
+        low, high = 0.0, 1.0
+    low, high = min(max(low, -1.0), 0.0), max(1.0, estimate.high if np.isfinite(estimate.high) else 1)
+    return (low, high) if high <= 1 else (low, high * 1.1)
+
+
+def _classes_report(view: View) -> str:
+    return classification_report(view.cases) if view.cases.classes and len(view.cases) else ""

@@ -1,0 +1,121 @@
+"""How the model was made: the plan's values with their reasons, and how to make it again."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from hounsfield.catalog.fingerprint import Choice
+from hounsfield.run import Run
+from hounsfield.tasks.contract import Calibration
+
+KEY = (  # what a reader asks for first, in this order
+    "task.name",
+    "model.name",
+    "model.weights",
+    "preprocessing.size",
+    "preprocessing.fit",
+    "augmentation.flip",
+    "augmentation.rotate",
+    "training.epochs",
+    "training.batch",
+    "training.optimizer",
+    "training.learning_rate",
+    "training.balance",
+    "training.precision",
+    "training.folds",
+    "training.seeds",
+    "evaluation.threshold",
+)
+BY = {
+    "user": "you",
+    "rule": "a rule",
+    "measured": "a measurement",
+    "default": "the default",
+}
+PACKAGES = ("hounsfield", "torch", "lightning", "timm", "numpy", "scipy", "polars", "pydicom")
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value of the plan as the report shows it."""
+
+    path: str
+    value: str
+    reason: str
+    by: str
+    evidence: str
+
+
+def values(run: Run) -> list[Value]:
+    """All values of the plan with their reasons, in the plan's order."""
+    return [_value(choice) for choice in run.resolved.choices.values()]
+
+
+def key_values(run: Run) -> list[Value]:
+    """Those that a reader asks for first."""
+    choices = run.resolved.choices
+    return [_value(choices[path]) for path in KEY if path in choices]
+
+
+def calibration(run: Run) -> list[str]:
+    """What was fitted on validation data, in words."""
+    if not run.calibration_file.exists():
+        return []
+    found = Calibration.model_validate_json(run.calibration_file.read_bytes())
+    thresholds = ", ".join(f"{value:.3g}" for value in found.thresholds)
+    return [
+        f"Temperature {found.temperature:.3g}",
+        *([f"Threshold {thresholds}"] if thresholds else []),
+        *found.reasons,
+    ]
+
+
+def versions(run: Run) -> dict[str, str]:
+    """The software of the run where it was written down, else what is installed now."""
+    stored: Mapping[str, Any] = run.state.get("versions") or {}
+    if stored:
+        return {name: str(text) for name, text in stored.items()}
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commands(run: Run) -> list[str]:
+    """The command lines that make the run again."""
+    asked = run.state.get("command")
+    again = f"hounsfield train {run.path.name}/plan.yaml --out AGAIN"
+    return [str(asked)] if asked else [again]
+
+
+def asked(run: Run) -> str:
+    """plan.yaml as it was written."""
+    path = run.path / "plan.yaml"
+    return path.read_text() if path.exists() else ""
+
+
+def _value(choice: Choice) -> Value:
+    return Value(
+        choice.path,
+        _shown(choice.value),
+        choice.reason,
+        BY.get(choice.by, choice.by),
+        choice.evidence or "",
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return " × ".join(_shown(one) for one in value) if len(value) <= 4 else str(len(value))
+    return "–" if value in (None, "") else str(value)

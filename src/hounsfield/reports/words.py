@@ -1,0 +1,135 @@
+"""What numbers mean, in the words of someone who treats patients."""
+
+from __future__ import annotations
+
+from hounsfield.evaluation.estimate import Estimate
+from hounsfield.evaluation.record import Evaluation
+from hounsfield.metrics.classification import actual
+from hounsfield.metrics.contract import Cases
+from hounsfield.reports import numbers
+from hounsfield.reports.view import View
+
+MEANING = {  # metric -> what it says; a metric without words shows its name alone
+    "auroc": "how often it ranks a case with the finding above one without; 0.5 is a coin",
+    "auprc": "average precision over all thresholds; a coin reaches the finding's share",
+    "accuracy": "share of all cases called right",
+    "balanced_accuracy": "mean over classes of the share called right",
+    "recall": "of those with the finding, the share found (sensitivity)",
+    "specificity": "of those without it, the share left in peace",
+    "precision": "of the alarms, the share that is true",
+    "f1": "harmonic mean of precision and recall",
+    "mcc": "correlation of answer and truth; 0 is chance",
+    "brier": "squared error of the probabilities; lower is better",
+    "ece": "how far probabilities are from what is observed; lower is better",
+    "dice": "overlap with the true outline; 1 is perfect",
+    "iou": "overlap divided by union; 1 is perfect",
+    "rsna_score": "precision of the boxes over several overlaps",
+    "box_sensitivity": "share of the true boxes found",
+    "false_positives": "false boxes an image; lower is better",
+}
+PARTS = {"test": "the test part", "val": "the validation part", "train": "the training part"}
+
+
+def part_of(evaluation: Evaluation) -> str:
+    """Where the cases come from."""
+    return PARTS.get(evaluation.name, f"the data “{evaluation.name}”")
+
+
+def who(view: View) -> str:
+    """ "300 cases of 120 patients, 100 of them with pneumonia"."""
+    evaluation = view.evaluation
+    cases = numbers.count(evaluation.cases, "case")
+    if _per_image(evaluation):
+        counted = numbers.count(evaluation.cases, "image")
+    else:
+        counted = f"{numbers.count(evaluation.patients, 'patient')} ({cases})"
+    positive = _positive(view.cases)
+    if positive is None:
+        return counted
+    name, patients, images = positive
+    return f"{counted}, {images if _per_image(evaluation) else patients:,} of them with {name}"
+
+
+def headline(view: View) -> str:
+    """The sentence that a reader takes home: whom, how good, and how sure."""
+    first = view.evaluation.first()
+    where = f"On {part_of(view.evaluation)}, {who(view)}: "
+    value, (low, high) = numbers.value(first), numbers.ends(first)
+    if numbers.UNDEFINED in (value, low, high):
+        return f"{where}{first.title} cannot be computed ({first.note or 'undefined'})."
+    sure = f"with 95 % certainty it lies between {low} and {high}"
+    positive = _positive(view.cases)
+    if first.metric == "auroc" and positive is not None:
+        return (
+            f"{where}shown one case with {positive[0]} and one without, the model gives the higher "
+            f"probability to the right one in {100 * first.value:.0f} % of such pairs. "
+            f"This is {first.title} {value}; {sure}."
+        )
+    return f"{where}{first.title} is {value}; {sure}."
+
+
+def warnings(view: View) -> list[str]:
+    """What must be known before the first number is believed."""
+    evaluation = view.evaluation
+    first = evaluation.first()
+    found = [] if first.reliable else [f"{first.title} is unreliable: {first.note}."]
+    if _per_image(evaluation):
+        found.append("Per image, patients unknown: the intervals may be too narrow.")
+    stops = [finding.text for finding in view.run.findings if finding.severity == "stop"]
+    return [*found, *stops, *evaluation.notes]
+
+
+def fall(view: View) -> str:
+    """How this data's result differs from the internal test's; empty where it is the internal one."""
+    found = view.evaluation.fall
+    if found is None:
+        return ""
+    change, interval = numbers.difference(found)
+    places = numbers.digits(found.low, found.high)
+    clear = "" if found.low <= 0 <= found.high else " This is more than chance explains."
+    open_ = " Chance alone could explain it." if found.low <= 0 <= found.high else ""
+    return (
+        f"{found.title} was {found.a:.{places}f} on the internal test and is {found.b:.{places}f} "
+        f"here: a fall of {change} (95 % interval {interval}).{clear}{open_}"
+    )
+
+
+def mistaken(cases: Cases) -> str:
+    """How many cases were called wrong; empty for a task without classes."""
+    if not cases.classes:
+        return ""
+    differs = cases.truth != cases.decision
+    wrong = int((differs.any(axis=1) if cases.multilabel else differs).sum())
+    if not wrong:
+        return "No case was called wrong. The intervals say how far that can be trusted."
+    return f"{wrong:,} of {numbers.count(len(cases), 'case')} were called wrong."
+
+
+def unlike(view: View) -> str:
+    """How many images are unlike the training data."""
+    number, total = view.evaluation.unlike, view.evaluation.cases
+    if not number:
+        return ""
+    share = numbers.percent(number, total)
+    return (
+        f"{numbers.count(number, 'case')} of {total:,} ({share}) unlike the training data in "
+        "modality, size or intensity. The numbers above count them, but say little about them; "
+        "predictions.csv marks each row."
+    )
+
+
+def meaning(estimate: Estimate) -> str:
+    return MEANING.get(estimate.metric, "")
+
+
+def _per_image(evaluation: Evaluation) -> bool:
+    known = {how for how, number in evaluation.patients_known.items() if number}
+    return known <= {"unknown"}
+
+
+def _positive(cases: Cases) -> tuple[str, int, int] | None:
+    """The finding of a two-class task, its patients and its cases."""
+    if len(cases.classes) != 2 or cases.multilabel:
+        return None
+    mine = actual(cases, 1)
+    return cases.classes[1], len(set(cases.cluster[mine].tolist())), int(mine.sum())
