@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
+from typing import NamedTuple
 
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 UNDEFINED = 0xFFFFFFFF
@@ -40,8 +41,7 @@ class Coding:
         return "<" if self.little else ">"
 
 
-@dataclass(frozen=True)
-class Element:
+class Element(NamedTuple):
     """Where an element's value lies; `length` is UNDEFINED for delimited sequences."""
 
     tag: int
@@ -153,6 +153,28 @@ class Elements:
         return items
 
 
+def _skip(buffer: bytes, at: int, coding: Coding, wanted: frozenset[int]) -> int:
+    """Over plain elements that nobody asked for; most of a header, so this loop is tight."""
+    explicit, implicit = _HEADS[coding.order]
+    last = len(buffer) - 8
+    if coding.explicit:
+        unpack = explicit.unpack_from
+        while at <= last:
+            group, number, vr, length = unpack(buffer, at)
+            if vr not in _SHORT or group << 16 | number in wanted:
+                break
+            at += 8 + length
+        return at
+    lengths = implicit.unpack_from
+    while at <= last:
+        group, number, length = lengths(buffer, at)
+        tag = group << 16 | number
+        if length == UNDEFINED or tag in wanted or tag in PIXELS or group == 0xFFFE:
+            break
+        at += 8 + length
+    return at
+
+
 def walk(
     buffer: bytes, at: int, end: int, coding: Coding, wanted: frozenset[int] | None = None
 ) -> tuple[Elements, Element | None]:
@@ -164,6 +186,8 @@ def walk(
     found: dict[int, Element] = {}
     pixels = None
     while at < end:
+        if wanted is not None:
+            at = _skip(buffer, at, coding, wanted)
         element = next_element(buffer, at, coding)
         if element.tag in PIXELS:
             pixels = element

@@ -44,21 +44,25 @@ def _affine(tags: Tags, spacing: tuple[float, float], thickness: float) -> NDArr
             file=tags.path,
             expected="6 and 3 (PS3.3 C.7.6.2)",
         )
-    along_row, along_column = np.array(cosines[:3]), np.array(cosines[3:])
-    gram = np.array([along_row @ along_row, along_column @ along_column, along_row @ along_column])
-    if np.abs(gram - (1, 1, 0)).max() > _ROUNDING:
+    (a, b, c), (d, e, f) = row, column = cosines[:3], cosines[3:]
+    gram = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
+    if max(map(abs, gram)) > _ROUNDING:
         raise GeometryError(
             f"ImageOrientationPatient is no pair of orthogonal unit vectors: {cosines}",
             file=tags.path,
             remedy="correct the header; a geometry is never guessed",
         )
+    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
     lps_from_voxel = np.eye(4)
-    lps_from_voxel[:3, 0] = along_row * spacing[0]
-    lps_from_voxel[:3, 1] = along_column * spacing[1]
-    lps_from_voxel[:3, 2] = np.cross(along_row, along_column) * thickness
+    lps_from_voxel[:3, :3] = np.transpose((row, column, normal))
+    lps_from_voxel[:3, :3] *= (*spacing, thickness)
     lps_from_voxel[:3, 3] = position
-    ras_from_lps = np.diag([-1.0, -1.0, 1.0, 1.0])
-    return ras_from_lps @ lps_from_voxel
+    ras_from_lps = np.array([[-1.0], [-1.0], [1.0], [1.0]])
+    return ras_from_lps * lps_from_voxel
+
+
+def _dot(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def _thickness(tags: Tags) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ class Tags:
             raise FormatError(
                 f"{name} is not a number", file=self.path, remedy="correct the header"
             ) from None
-        if not all(map(np.isfinite, values)):
+        if not all(map(isfinite, values)):
             raise FormatError(f"{name} is not finite", file=self.path, remedy="correct the header")
         return values
 

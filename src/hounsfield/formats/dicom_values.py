@@ -158,7 +158,7 @@ def value_dtype(form: PixelForm, scale: Scale) -> np.dtype[np.generic]:
 def turned(stored: NDArray[Any], form: PixelForm) -> NDArray[Any]:
     """MONOCHROME1 as MONOCHROME2: mirrored within the range of the bits stored."""
     total = np.array(sum(form.bounds)).astype(stored.dtype)
-    return np.subtract(total, stored)
+    return np.asarray(total - stored)
 
 
 def physical(stored: NDArray[Any], scale: Scale, dtype: np.dtype[np.generic]) -> NDArray[Any]:
