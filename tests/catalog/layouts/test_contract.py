@@ -82,3 +82,8 @@ def test_unknown_names_and_missing_folders_are_refused(tmp_path: Path) -> None:
         layouts.load("medmist")
     with pytest.raises(InputError, match="no such folder"):
         layouts.recognise(tmp_path / "nowhere")
+
+
+def test_the_guide_names_every_layout() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "layouts.md").read_text(encoding="utf-8")
+    assert [name for name in LAYOUTS if f"| `{name}` |" not in guide] == []

@@ -27,7 +27,7 @@ from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
 from hounsfield.formats.contract import Source
 
-TITLE = "Class folders (Kermany/Mooney chest X-rays, and any like them)"
+TITLE = "Class folders (Kermany/Mooney chest X-rays, and any like it)"
 LICENCE = "the data set's own; Kermany et al. 2018: CC BY 4.0"
 GET = """\
 kaggle.com/datasets/paultimothymooney/chest-xray-pneumonia, or data.mendeley.com/datasets/rscbjbr9sj

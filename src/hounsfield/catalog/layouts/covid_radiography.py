@@ -17,7 +17,7 @@ from hounsfield.catalog.layouts.rows import Table
 from hounsfield.errors import InputError
 from hounsfield.formats.contract import Source
 
-TITLE = "COVID-19 Radiography Database (Chowdhury, Rahman et al. 2020–2022)"
+TITLE = "COVID-19 Radiography Database (2020–2022)"
 LICENCE = "the owners' terms on Kaggle: research use, cite both papers"
 GET = """\
 kaggle.com/datasets/tawsifurrahman/covid19-radiography-database

@@ -15,7 +15,7 @@ from hounsfield.catalog.layouts.reading import listing
 from hounsfield.errors import FormatError, InputError
 from hounsfield.formats.contract import Source
 
-TITLE = "Plain files: images of any format, in any folders, without labels"
+TITLE = "Any images in any folders, without labels"
 LICENCE = "the data set's own"
 GET = """\
 FOLDER/

@@ -18,7 +18,7 @@ from hounsfield.errors import InputError
 from hounsfield.formats import pixel_csv
 from hounsfield.formats.contract import HEAD_BYTES, Source
 
-TITLE = "Digits as CSV (Kaggle Digit Recognizer; also Fashion MNIST, Sign MNIST)"
+TITLE = "Digits as CSV (Kaggle; also Fashion and Sign MNIST)"
 LICENCE = "CC BY-SA 3.0 (MNIST)"
 GET = """\
 kaggle.com/c/digit-recognizer (account needed)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-TITLE = "MedMNIST v2 (12 sets in 2-D, 6 in 3-D; 28 to 224 pixels)"
+TITLE = "MedMNIST v2 (18 sets, 2-D and 3-D)"
 LICENCE = "CC BY 4.0; DermaMNIST CC BY-NC 4.0"
 GET = """\
 zenodo.org/records/10519652, or `pip install medmnist`; one file a set:

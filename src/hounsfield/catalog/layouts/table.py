@@ -20,7 +20,7 @@ from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
 from hounsfield.formats.contract import Source
 
-TITLE = "A table with a column of image files (CSV, TSV, Excel, Parquet)"
+TITLE = "A table with a column of image files"
 LICENCE = "the data set's own"
 GET = """\
 FOLDER/
