@@ -33,6 +33,7 @@ from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import RunError, StorageError
 from hounsfield.plan.resolved import Resolved
+from hounsfield.tasks.contract import Calibration
 
 VERSION = 1
 Status = Literal["planned", "training", "trained", "finished"]
@@ -227,6 +228,11 @@ class Run:
             self.update(link=str(catalog.folder.resolve()))
 
     @property
+    def ranges_file(self) -> Path:
+        """What the training images span, by which unlike images are told."""
+        return self.path / "data/ranges.json"
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         path = self.path / "data/findings.json"
         return _FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
@@ -266,6 +272,11 @@ class Run:
     @property
     def calibration_file(self) -> Path:
         return self.path / "calibration.json"
+
+    @property
+    def calibration(self) -> Calibration:
+        """What was fitted on the validation part."""
+        return Calibration.model_validate_json(self.calibration_file.read_bytes())
 
     def report(self, name: str = "test") -> Path:
         return self.evaluation(name) / "report.html"

@@ -53,6 +53,9 @@ class Classes:
     def to(self, device: torch.device) -> Classes:
         return Classes(self.values.to(device))
 
+    def plain(self) -> Tensor:
+        return self.values
+
 
 @dataclass(frozen=True, eq=False)
 class ClassStore:

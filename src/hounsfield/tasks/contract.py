@@ -61,6 +61,10 @@ class Targets(Protocol):
 
     def to(self, device: torch_device) -> Targets: ...
 
+    def plain(self) -> Any:
+        """As a researcher's own loop wants it: a tensor, or a list of torchvision's dicts."""
+        ...
+
 
 torch_device = Any  # torch.device; torch is imported only by those who need it
 

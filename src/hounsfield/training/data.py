@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from hounsfield.errors import UsageError, did_you_mean
 from hounsfield.preprocessing.cache import Cache
+from hounsfield.preprocessing.normalise import normalise
 from hounsfield.tasks.contract import Targets, TargetStore
+
+if TYPE_CHECKING:
+    from hounsfield.training.study import Study
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,4 +83,24 @@ def batches(
     short = sampler is not None and len(dataset) % batch == 1 and len(dataset) > 1
     return DataLoader(
         dataset, batch_size=batch, sampler=sampler, collate_fn=as_it_is, drop_last=short
+    )
+
+
+def plain_loader(study: Study, part: str, fold: int = 0) -> DataLoader[Any]:
+    """(images, targets) batches of a part: normalised, and for "train" in a new order each time."""
+    train, val = study.run.split.fold(fold)
+    parts = {"train": train, "val": val, "test": study.run.split.cases("test")}
+    if part not in parts:
+        raise UsageError(f"no part {part!r}", remedy=did_you_mean(part, parts))
+    cases = parts[part]
+    store = study.task.targets(study.catalog, study.settings, study.cache, cases)
+
+    def collate(raw: Raw) -> tuple[Tensor, Any]:
+        return normalise(raw.images, study.plan.preprocessing), raw.targets.plain()
+
+    return DataLoader(
+        CaseDataset(study.cache, cases, store),
+        batch_size=study.plan.training.batch,
+        shuffle=part == "train",
+        collate_fn=collate,
     )

@@ -1,0 +1,52 @@
+"""From an error to a message and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from hounsfield.errors import HounsfieldError
+
+INTERRUPTED = 130
+
+
+@dataclass
+class Outcome:
+    """The exit code; 0 unless something went wrong."""
+
+    code: int = 0
+
+
+@contextmanager
+def explained() -> Iterator[Outcome]:
+    """Refusals become a few lines on stderr; a fault of our own keeps its traceback."""
+    outcome = Outcome()
+    try:
+        yield outcome
+    except HounsfieldError as error:
+        _print("Error", str(error))
+        outcome.code = error.exit_code
+    except KeyboardInterrupt:
+        _print("Stopped", "nothing is lost: what was finished is kept, the rest can be resumed")
+        outcome.code = INTERRUPTED
+    except OSError as error:
+        from pathlib import Path
+
+        from hounsfield.run import storage_error
+
+        if error.filename is None and error.errno is None:
+            raise
+        refusal = storage_error(error, Path(str(error.filename or ".")))
+        _print("Error", str(refusal))
+        outcome.code = refusal.exit_code
+
+
+def _print(title: str, text: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    colour = "yellow" if title == "Stopped" else "red"
+    message = Text.assemble((f"{title}: ", f"bold {colour}"), text)
+    Console(file=sys.stderr, soft_wrap=True, highlight=False).print(message)

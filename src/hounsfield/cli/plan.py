@@ -1,0 +1,37 @@
+"""hounsfield plan DATA"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hounsfield.cli.asking import Flags, asked
+
+
+def plan(data: str, /, *, out: Path = Path("plan.yaml"), flags: Flags = None) -> None:
+    """Show what `train` would do with DATA, each value with its reason; train nothing.
+
+    The plan is written to a file that can be edited and given to `train DATA --plan FILE`.
+
+    Parameters
+    ----------
+    data
+        A folder of images, an .npz or .csv file, a catalog, or dataset:digits.
+    out
+        The file to write.
+    """
+    from rich.table import Table
+
+    from hounsfield import workflow
+    from hounsfield.cli.console import Terminal
+    from hounsfield.plan.resolved import leaves
+    from hounsfield.run import write_text
+
+    watch = Terminal(times=False)
+    resolved = workflow.plan(data, asked(flags, None, {}), out=out, watch=watch)
+    table = Table("field", "value", "chosen by", "why", box=None)
+    for path, value in leaves(resolved.plan):
+        choice = resolved.choices[path]
+        table.add_row(path, str(value), choice.by, choice.reason)
+    watch.out.print(table)
+    write_text(out, resolved.dump())
+    watch.say(str(out))

@@ -1,0 +1,73 @@
+"""hounsfield split CATALOG"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def split(
+    catalog: Path,
+    *,
+    out: Path | None = None,
+    label: str | None = None,
+    train: float = 0.70,
+    val: float = 0.15,
+    test: float = 0.15,
+    folds: int = 1,
+    use_official: bool = True,
+    group: str = "patient",
+    seed: int = 0,
+    min_per_class: int = 50,
+) -> None:
+    """Share a catalog's cases out to training, validation and test, by patient.
+
+    Classes and sources are shared alike; parts that the data set itself defines are kept.
+
+    Parameters
+    ----------
+    catalog
+        The catalog's folder.
+    out
+        The folder for split.parquet; the catalog's own if not given.
+    label
+        The label to share alike, where the catalog has several.
+    train, val, test
+        Shares of the cases.
+    folds
+        Cross-validation folds over all but the test part.
+    use_official
+        Keep the data set's own parts.
+    group
+        A column whose values stay together, with each patient's cases.
+    seed
+        Another number gives another split.
+    min_per_class
+        An official validation part with fewer cases of a class is refilled from training.
+    """
+    from rich.console import Console
+
+    from hounsfield.catalog import Catalog
+    from hounsfield.catalog.split import SplitSettings
+    from hounsfield.catalog.split import split as share_out
+    from hounsfield.catalog.summary import labels_of, parts
+    from hounsfield.cli.index import print_findings, print_table
+
+    console = Console(soft_wrap=True)
+    whole = Catalog.load(catalog)
+    labels = labels_of(whole, label)
+    settings = SplitSettings(
+        train=train,
+        val=val,
+        test=test,
+        folds=folds,
+        use_official=use_official,
+        group=group,
+        seed=seed,
+        min_per_class=min_per_class,
+    )
+    made = share_out(whole, labels, settings)
+    made.save(out or catalog)
+    table = parts(whole, made, labels)
+    print_table(table.rows(), table.columns, console)
+    print_findings(made.findings, console)
+    console.print(str(out or catalog), markup=False, highlight=False)

@@ -1,0 +1,55 @@
+"""The plan's `data` section carried out: the labelled cases, and their split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from hounsfield.catalog.split import Split, SplitSettings
+from hounsfield.catalog.split import split as deal
+from hounsfield.catalog.tables import Catalog
+from hounsfield.errors import UsageError
+from hounsfield.plan.asked import Asked, under
+from hounsfield.plan.schema import DataPlan
+from hounsfield.tasks import follows_from
+from hounsfield.tasks import load as load_task
+from hounsfield.tasks.contract import Settings, Task
+
+
+def labelled(catalog: Catalog, asked: Asked) -> tuple[Task[Any, Any], Settings, Catalog]:
+    """The task, its settings, and the catalog of the cases that are annotated for it."""
+    task = load_task(str(asked.get("task.name") or follows_from(catalog)))
+    target = str(asked.get("task.target", ""))
+    settings = task.settings(catalog, target, under(asked, "task.settings."))
+    truths = task.truths(catalog, settings)
+    cases = catalog.cases["case"].to_list()
+    told = [case for case, truth in zip(cases, truths, strict=True) if truth is not None]
+    return task, settings, catalog.select(told) if len(told) < len(cases) else catalog
+
+
+def split_catalog(catalog: Catalog, asked: Asked) -> Split:
+    """The split of a catalog's labelled cases."""
+    task, settings, usable = labelled(catalog, asked)
+    return split_labelled(usable, task.strata(usable, settings), asked)
+
+
+def split_labelled(catalog: Catalog, strata: Sequence[str], asked: Asked) -> Split:
+    """The split of cases whose strata are known."""
+    try:
+        plan = DataPlan.model_validate(under(asked, "data."))
+        settings = SplitSettings(
+            train=plan.train,
+            val=plan.val,
+            test=plan.test,
+            folds=int(asked.get("training.folds", 1)),
+            use_official=plan.official,
+            group=plan.group,
+            seed=plan.seed,
+            min_per_class=plan.min_per_class,
+        )
+    except ValidationError as error:
+        raise UsageError(f"the split cannot be made: {error.errors()[0]['msg']}") from error
+    return deal(catalog, pl.Series("label", strata, dtype=pl.String), settings)

@@ -1,0 +1,87 @@
+"""What must be measured before the first step: pixel statistics and speed, then never again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+
+from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.fingerprint import Choice
+from hounsfield.catalog.split import Split
+from hounsfield.catalog.tables import Catalog
+from hounsfield.inference.unlike import Ranges
+from hounsfield.plan.choose import amend
+from hounsfield.plan.resolved import Resolved
+from hounsfield.preprocessing.cache import Cache
+from hounsfield.preprocessing.normalise import normalise
+from hounsfield.tasks import load as load_task
+from hounsfield.tasks.contract import Batch
+from hounsfield.training.data import CaseDataset
+from hounsfield.training.probe import choices as by_speed
+from hounsfield.training.probe import probe
+from hounsfield.training.study import Progress, prepared, task_settings
+from hounsfield.training.train import build
+
+MEASURED = ("training.precision", "training.memory_format")
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """The last plan, and the data that could be read."""
+
+    resolved: Resolved
+    catalog: Catalog
+    split: Split
+    ranges: Ranges
+    findings: tuple[Finding, ...]
+
+
+def settle(
+    resolved: Resolved, catalog: Catalog, split: Split, folder: Path, tell: Progress
+) -> Settled:
+    """Prepare all images once, then measure what the plan still leaves open."""
+    cache, readable, findings = prepared(catalog, resolved.plan, folder, tell)
+    kept = split.table.filter(pl.col("case").is_in(readable.cases["case"].to_list()))
+    split = replace(split, table=kept)
+    training, _ = split.fold(0)
+    resolved = amend(resolved, _statistics(resolved, cache, training))
+    if not set(MEASURED) <= {p for p, c in resolved.choices.items() if c.by == "user"}:
+        tell("measuring speed", 0, None)
+        resolved = amend(resolved, _speed(resolved, readable, cache, training))
+    ranges = Ranges.of(readable, cache, training)
+    return Settled(resolved, readable, split, ranges, findings)
+
+
+def _statistics(resolved: Resolved, cache: Cache, cases: list[str]) -> Iterator[Choice]:
+    """Mean and standard deviation of the training part alone."""
+    moments = cache.moments(cases)
+    why = f"of all {len(cases)} prepared training images, in [0, 1]"
+    yield Choice("preprocessing.mean", tuple(map(float, moments.mean)), why, "measured")
+    yield Choice("preprocessing.std", tuple(map(float, moments.std)), why, "measured")
+
+
+def _speed(
+    resolved: Resolved, catalog: Catalog, cache: Cache, cases: list[str]
+) -> Iterator[Choice]:
+    plan = resolved.plan
+    task, settings = load_task(plan.task.name), task_settings(plan)
+    batch = min(plan.training.batch, len(cases))
+    store = task.targets(catalog, settings, cache, cases[:batch])
+    raw = CaseDataset(cache, cases[:batch], store).__getitems__(list(range(batch)))
+    device = torch.device(plan.training.device)
+    targets = store.batch(range(batch)).to(device)
+
+    def losses(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+        found = task.losses(network, Batch(images, targets), None, settings)
+        return torch.stack(list(found.values())).sum()
+
+    def make() -> Any:
+        return build(plan, task, settings)
+
+    speeds = probe(make, losses, normalise(raw.images, plan.preprocessing), plan.training)
+    yield from by_speed(speeds, plan.training, len(cases))

@@ -1,0 +1,414 @@
+"""The verbs: index, split, audit, plan, train, predict, evaluate, report, compare.
+
+The command line and Python call the same functions. They hand results from room to room.
+Heavy rooms are imported where they are entered, so that help appears at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hounsfield.errors import InputError, RunError
+from hounsfield.progress import Silent, Watch
+
+if TYPE_CHECKING:
+    import torch
+
+    from hounsfield.audit import Audit
+    from hounsfield.catalog import Catalog
+    from hounsfield.catalog.scan import Indexed
+    from hounsfield.catalog.split import Split
+    from hounsfield.evaluation.compare import Difference
+    from hounsfield.evaluation.record import Evaluation
+    from hounsfield.plan.resolved import Resolved
+    from hounsfield.run import Run
+    from hounsfield.training.study import Study
+
+Data = str | Path
+SILENT = Silent()
+
+
+def index(folders: Sequence[Data], out: Data, *, watch: Watch = SILENT, **settings: Any) -> Indexed:
+    """Folders of images become a catalog in the folder `out`."""
+    from hounsfield.catalog import builtin
+    from hounsfield.catalog.scan import IndexSettings
+    from hounsfield.catalog.scan import index as scan
+
+    paths = [
+        builtin.materialise(str(folder), Path(out)) if _built_in(folder) else Path(folder)
+        for folder in folders
+    ]
+    return scan(paths, Path(out), IndexSettings.model_validate(settings), watch.tell)
+
+
+def split(catalog: Catalog, asked: Mapping[str, Any] | None = None) -> Split:
+    """Which cases train, choose and test, as the plan's `data` section says."""
+    from hounsfield.plan.split import split_catalog
+
+    return split_catalog(catalog, dict(asked or {}))
+
+
+def audit(
+    catalog: Catalog, split: Split | None = None, *, watch: Watch = SILENT, **settings: Any
+) -> Audit:
+    """Duplicates, leaks, label conflicts and shortcuts of a catalog and its split."""
+    from hounsfield.audit import AuditSettings
+    from hounsfield.audit import audit as examine
+
+    assert catalog.folder is not None
+    chosen = AuditSettings.model_validate(settings)
+    return examine(catalog, split, chosen, cache=catalog.folder / "audit", progress=watch.tell)
+
+
+def plan(
+    data: Data, asked: Mapping[str, Any] | None = None, *, out: Data = "plan", watch: Watch = SILENT
+) -> Resolved:
+    """What `train` would do with these data, each value with its reason; trains nothing."""
+    return _prepare(_catalog(data, Path(out), watch), dict(asked or {}), watch).resolved
+
+
+def train(
+    data: Data,
+    asked: Mapping[str, Any] | None = None,
+    *,
+    out: Data = "run",
+    overwrite: bool = False,
+    keep_ids: bool = False,
+    watch: Watch = SILENT,
+) -> Run:
+    """From a folder, a file, a catalog or `dataset:NAME` to a finished run with its report.
+
+    `asked` maps dotted paths of the plan to values, e.g. {"training.epochs": 3}.
+    """
+    from hounsfield.run import Run
+
+    run = Run.create(out, overwrite=overwrite)
+    request = {"data": str(data), "asked": dict(asked or {}), "keep_ids": keep_ids}
+    beside = beside_run(run.path)
+    beside.mkdir(parents=True, exist_ok=True)
+    (beside / "request.json").write_text(json.dumps(request, default=str))
+    return resume(run.path, watch=watch)
+
+
+def resume(path: Data, *, watch: Watch = SILENT) -> Run:
+    """Go on with a run that was stopped, wherever it was."""
+    from hounsfield.run import Run
+
+    run = Run(path)
+    with run.locked():
+        if run.status == "finished":
+            watch.say(f"{run.path} is finished; its report: {run.report()}")
+            return run
+        if run.status == "planned":
+            _plan_run(run, watch)
+        study = _study(run, watch)
+        _train(study, watch)
+        with watch.stage("evaluate"):
+            _evaluate_own(study)
+        with watch.stage("report"):
+            _report(study, "test")
+        run.update(status="finished")
+    return run
+
+
+def predict(
+    run: Data,
+    paths: Sequence[Data],
+    out: Data,
+    *,
+    keep_ids: bool = False,
+    watch: Watch = SILENT,
+) -> Path:
+    """Predictions of new images with the run's own preprocessing, calibration and threshold.
+
+    `paths` are files, folders or one catalog. Returns the path of predictions.csv in `out`.
+
+    Raises:
+        RunError: the run is not trained. InputError: the data do not fit the run.
+    """
+    out = Path(out)
+    if (out / "predictions.csv").exists():
+        raise RunError("there are predictions already", file=out, remedy="choose another --out")
+    study = _foreign(Path(run), paths, out, keep_ids, watch)
+    return _predict_new(study, out, watch)
+
+
+def evaluate(
+    run: Data, data: Data | None = None, *, name: str | None = None, watch: Watch = SILENT
+) -> Evaluation:
+    """The run measured: on its own test part, or on another hospital's data, with its report."""
+    from hounsfield.evaluation.record import Evaluation
+
+    path = Path(run)
+    if data is None:
+        study = _study(_open(path), watch)
+        _evaluate_own(study)
+        _report(study, "test")
+        return Evaluation.load(study.run.evaluation("test"))
+    name = name or _plain(data)
+    if name in ("test", "val"):
+        raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
+    study = _foreign(path, [data], _open(path).predictions(name), False, watch)
+    with study.run.locked():
+        _predict_new(study, study.run.predictions(name), watch)
+        internal = Evaluation.load(study.run.evaluation("test"))
+        _measure(study, name, internal)
+        _report(study, name)
+    return Evaluation.load(study.run.evaluation(name))
+
+
+def report(run: Data, name: str = "test", *, watch: Watch = SILENT) -> Path:
+    """Write the report of an evaluation anew; its path."""
+    opened = _open(Path(run))
+    if name not in opened.evaluations:
+        raise RunError(
+            f"there is no evaluation {name!r}",
+            file=opened.path,
+            expected=f"one of {', '.join(opened.evaluations) or 'none yet'}",
+            remedy="`hounsfield evaluate RUN --data FOLDER --name NAME` makes one",
+        )
+    return _report(_study(opened, watch), name)
+
+
+def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
+    """The first run against each other one, paired on the same cases."""
+    from hounsfield.evaluation.compare import paired_difference
+
+    if len(runs) < 2:
+        raise InputError("one run alone cannot be compared", expected="two runs or more")
+    first, *others = [_tested(_light_study(_open(Path(run))), name) for run in runs]
+    found = []
+    for other in others:
+        a, b, metrics = _matched(first, other)
+        found += [paired_difference(metric, a, b) for metric in metrics]
+    return found
+
+
+def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.DataLoader[Any]:
+    """A plain torch DataLoader of (images, targets) as a run's network sees them."""
+    from hounsfield.run import Run
+    from hounsfield.training.data import plain_loader
+
+    opened = run if isinstance(run, Run) else _open(Path(run))
+    return plain_loader(_study(opened, SILENT), part, fold)
+
+
+def beside_run(run: Path) -> Path:
+    """Where a run's own catalog, link and cache lie, outside the run: RUN.catalog."""
+    return run.with_name(f"{run.name}.catalog")
+
+
+# How the verbs hand on
+
+
+@dataclass(frozen=True, eq=False)
+class _Prepared:
+    resolved: Resolved
+    asked: dict[str, Any]
+    catalog: Catalog
+    split: Split
+    findings: tuple[Any, ...]
+    fingerprint: Any
+
+
+def _catalog(data: Data, beside: Path, watch: Watch, *, keep_ids: bool = False) -> Catalog:
+    """The catalog that `data` is, or one indexed from it beside the run."""
+    from hounsfield.catalog import Catalog
+
+    if not _built_in(data) and (Path(data) / "images.parquet").exists():
+        return Catalog.load(data)
+    with watch.stage("index"):
+        return index([data], beside, keep_ids=keep_ids, watch=watch).catalog
+
+
+def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
+    """Task, split, audit, plan: all that is decided before the first step."""
+    from hounsfield.audit import apply
+    from hounsfield.plan.choose import choose
+    from hounsfield.plan.fingerprint import fingerprint
+    from hounsfield.plan.split import labelled, split_labelled
+
+    task, settings, usable = labelled(catalog, asked)
+    strata = task.strata(usable, settings)
+    with watch.stage("split"):
+        dealt = split_labelled(usable, strata, asked)
+    with watch.stage("audit"):
+        found = audit(usable, dealt, near=asked.get("audit.near", "auto"), watch=watch)
+        kept, left = apply(found, dealt, asked.get("audit.on_leak", "drop"))
+    with watch.stage("plan"):
+        known = dict(zip(usable.cases["case"], strata, strict=True))
+        training, _ = kept.fold(0)
+        facts = fingerprint(usable, training, [known[case] for case in training])
+        resolved = choose(asked, facts, task, settings)
+    used = usable.select(kept.table["case"].to_list())
+    said = (*dealt.findings, *found.findings, *left)
+    return _Prepared(resolved, asked, used, kept, said, facts)
+
+
+def _plan_run(run: Run, watch: Watch) -> None:
+    """Everything before training, done again from the start when a run was stopped in it."""
+    from hounsfield.run import save_model
+    from hounsfield.training.settle import settle
+
+    beside = beside_run(run.path)
+    request = json.loads((beside / "request.json").read_text())
+    catalog = _catalog(request["data"], beside, watch, keep_ids=request["keep_ids"])
+    ready = _prepare(catalog, request["asked"], watch)
+    with watch.stage("prepare"):
+        settled = settle(ready.resolved, ready.catalog, ready.split, _cache(catalog), watch.tell)
+    run.save_data(settled.catalog, settled.split, ready.fingerprint)
+    run.save_findings((*ready.findings, *settled.findings))
+    save_model(run.ranges_file, settled.ranges)
+    run.save_plan(ready.asked, settled.resolved)
+    run.update(status="training")
+
+
+def _train(study: Study, watch: Watch) -> None:
+    from hounsfield.training.results import predict_parts
+    from hounsfield.training.train import train_members
+
+    if study.run.status == "training":
+        with watch.stage("train"):
+            networks = train_members(study, _said(watch, len(study.run.members)))
+        with watch.stage("predict"):
+            predict_parts(study, networks, watch.tell)
+        study.run.update(status="trained")
+
+
+def _said(watch: Watch, members: int) -> Any:
+    def said(member: Any, done: int, of: int, line: Mapping[str, Any]) -> None:
+        name = f" {member.name}" if members > 1 else ""
+        losses = ", ".join(f"{k} {v:.3f}" for k, v in line.items() if k.endswith("loss"))
+        watch.tell(f"training{name}: {losses}, {line['metric']} {line['monitor']:.3f}", done, of)
+
+    return said
+
+
+def _study(run: Run, watch: Watch) -> Study:
+    """The run's study; its cache is made again where it is gone."""
+    from hounsfield.training.study import Study, prepared
+
+    catalog = run.catalog
+    cache, _, _ = prepared(catalog, run.resolved.plan, _cache(catalog), watch.tell)
+    return Study.of(run, cache, catalog)
+
+
+def _light_study(run: Run) -> Any:
+    """The study without its images."""
+    from hounsfield.training.study import Study
+
+    return Study.of(run, None)  # type: ignore[arg-type]  # nothing here reads an image
+
+
+def _foreign(run: Path, paths: Sequence[Data], out: Path, keep_ids: bool, watch: Watch) -> Study:
+    """The run's study on other data."""
+    from hounsfield.inference.fit_for import check_fit
+    from hounsfield.training.study import Study, prepared
+
+    opened = _open(run)
+    beside = beside_run(out)
+    if len(paths) == 1:
+        catalog = _catalog(paths[0], beside, watch, keep_ids=keep_ids)
+    else:
+        catalog = index(paths, beside, keep_ids=keep_ids, watch=watch).catalog
+    check_fit(opened, catalog)
+    cache, readable, findings = prepared(catalog, opened.resolved.plan, _cache(catalog), watch.tell)
+    for finding in findings:
+        watch.say(finding.text)
+    return Study.of(opened, cache, readable)
+
+
+def _predict_new(study: Study, out: Path, watch: Watch) -> Path:
+    from hounsfield.training.results import predict_new
+
+    return predict_new(study, out, watch.tell)
+
+
+def _evaluate_own(study: Study) -> None:
+    for name in ("val", "test"):
+        if study.run.predictions(name).exists():
+            _measure(study, name, None)
+
+
+def _tested(study: Study, name: str) -> Any:
+    from hounsfield.evaluation.evaluate import tested
+    from hounsfield.inference.table import read_predictions
+
+    table = read_predictions(study.run.predictions(name))
+    return study, tested(name, table, study.catalog, study.task, study.settings)
+
+
+def _measure(study: Study, name: str, internal: Evaluation | None) -> None:
+    from hounsfield.evaluation.evaluate import evaluate as measure
+    from hounsfield.run import save_model
+
+    _, data = _tested(study, name)
+    plan = study.plan.evaluation
+    found = measure(data, study.task, study.settings, plan, internal)
+    save_model(study.run.evaluation(name) / "evaluation.json", found)
+
+
+def _report(study: Study, name: str) -> Path:
+    from hounsfield.evaluation.record import Evaluation
+    from hounsfield.reports.html import write
+    from hounsfield.reports.view import View
+
+    _, data = _tested(study, name)
+    calibration = study.run.calibration
+    view = View(
+        run=study.run,
+        evaluation=Evaluation.load(study.run.evaluation(name)),
+        cases=data.cases,
+        table=data.table,
+        catalog=study.catalog,
+        truths=list(data.truths),
+        before=study.task.uncalibrated(data.cases, calibration, study.settings),
+        folder=study.run.evaluation(name),
+    )
+    return write(view, task_figures=study.task.FIGURES)
+
+
+def _matched(first: Any, other: Any) -> Any:
+    """The cases that both runs predicted, in one order, and the metrics of both."""
+    (study, a), (_, b) = first, other
+    both = a.table.select("image").join(b.table.select("image"), on="image", how="inner")
+    if not both.height or a.cases.classes != b.cases.classes:
+        raise InputError(
+            "the runs have no test cases in common" if not both.height else "the classes differ",
+            expected="runs of one task on the same data and split",
+            remedy="train both with the same --data.seed on one catalog",
+        )
+    rank = {image: i for i, image in enumerate(both["image"])}
+    taken = []
+    for data in (a, b):
+        rows = [i for i, image in enumerate(data.table["image"]) if image in rank]
+        order = sorted(rows, key=lambda i, table=data.table: rank[table["image"][i]])  # type: ignore[misc]
+        import numpy as np
+
+        taken.append(data.cases.take(np.array(order)))
+    return taken[0], replace(taken[1], patient=taken[0].patient), study.task.metrics(study.settings)
+
+
+def _cache(catalog: Catalog) -> Path:
+    assert catalog.folder is not None
+    return catalog.folder / "cache"
+
+
+def _open(path: Path) -> Run:
+    from hounsfield.run import Run
+
+    return Run(path)
+
+
+def _built_in(data: Data) -> bool:
+    return str(data).startswith("dataset:")
+
+
+def _plain(data: Data) -> str:
+    """A folder's name for an evaluation, without what a file system dislikes."""
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(str(data)).stem)
+    return name.strip("-") or "external"
