@@ -36,7 +36,7 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def find(path: Path) -> list[Source]:
     """One source a row; `member` is the row's number, the first below the header is 0."""
-    _side(path)
+    _side(*_state(path))
     return [Source.of(path, str(row)) for row in range(count(path))]
 
 
@@ -46,7 +46,7 @@ def header(source: Source) -> Header:
     Raises:
         FormatError: the pixels make no square, or the member is no row's number.
     """
-    side = _side(source.file)
+    side = _side(*_state(source.file))
     _row(source)
     return Header("pixel-csv", (1, 1, side, side), np.dtype(np.uint8))
 
@@ -57,9 +57,8 @@ def read(source: Source, like: Like | None = None) -> Image:
     Raises:
         FormatError: no such row, or a cell that is no whole number from 0 to 255.
     """
-    side, row = _side(source.file), _row(source)
-    state = source.file.stat()
-    table = _table(source.file, state.st_mtime_ns, state.st_size)
+    state, row = _state(source.file), _row(source)
+    side, table = _side(*state), _table(*state)
     if row >= len(table):
         raise _error(source.file, f"there is no row {row}, only {len(table)}")
     picture = table[row].reshape(1, 1, side, side)
@@ -81,11 +80,19 @@ def columns(path: Path) -> list[str]:
     return line.decode("utf-8-sig", errors="replace").strip().replace('"', "").split(",")
 
 
-def _side(path: Path) -> int:
+def _state(path: Path) -> tuple[Path, int, int]:
+    """What a cache knows a file by: another time or size is another file."""
     try:
-        pixels = [name for name in columns(path) if name != "label"]
+        state = path.stat()
     except OSError as error:
         raise _error(path, f"the file cannot be opened ({error.strerror})") from error
+    return path, state.st_mtime_ns, state.st_size
+
+
+@lru_cache(maxsize=8)
+def _side(path: Path, changed: int, size: int) -> int:
+    """The pictures' width and height."""
+    pixels = [name for name in columns(path) if name != "label"]
     side = math.isqrt(len(pixels))
     if side**2 != len(pixels) or side > MAX_SIDE:
         raise _error(path, f"{len(pixels)} pixels make no square")
@@ -100,7 +107,7 @@ def _row(source: Source) -> int:
 
 @lru_cache(maxsize=2)
 def _table(path: Path, changed: int, size: int) -> NDArray[np.uint8]:
-    """All pictures (N, pixels). `changed` and `size` make a new file a new table."""
+    """All pictures (N, pixels)."""
     import polars as pl
 
     types: Any = dict.fromkeys(columns(path), pl.UInt8)

@@ -1,0 +1,131 @@
+"""The arrays inside .npy and .npz files: their headers, and a small cache of what was read."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from hounsfield.errors import FormatError
+from hounsfield.formats.guard import DEFLATE_RATIO, check_promise
+
+_KEPT_BYTES = 1 << 30  # of arrays; the last one read is kept whatever its size
+_MAX_MEMBERS = 100_000
+_kept: OrderedDict[tuple[str, int, int, str], NDArray[Any]] = OrderedDict()
+_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One array: its member's name ("" for the whole .npy), shape and type."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    fortran: bool
+    offset: int  # of the data, behind the array's own header
+
+
+def entries(path: Path) -> dict[str, Entry]:
+    """The arrays of a file, by name without .npy."""
+    status = path.stat()
+    return _entries(str(path), status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=16)
+def _entries(path: str, _changed: int, size: int) -> dict[str, Entry]:
+    if not zipfile.is_zipfile(path):
+        with Path(path).open("rb") as file:
+            return {"": _checked(Path(path), "", file, size)}
+    found = {}
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if len(members) > _MAX_MEMBERS:
+            raise FormatError(f"{len(members):,} members", file=path, expected="an .npz of arrays")
+        for member in members:
+            if not member.filename.endswith(".npy"):
+                continue
+            name = member.filename.removesuffix(".npy")
+            # What is stored bounds what is there; the archive's own sizes may lie.
+            there = min(member.file_size, member.compress_size * DEFLATE_RATIO)
+            with archive.open(member) as stream:
+                found[name] = _checked(Path(path), name, stream, there)
+    return found
+
+
+def _checked(path: Path, name: str, file: IO[bytes], size: int) -> Entry:
+    """An array's header, refused where it promises more than is there."""
+    version = npy.read_magic(file)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    entry = Entry(name, tuple(int(n) for n in shape), dtype, bool(fortran), file.tell())
+    if 0 not in entry.shape and not dtype.hasobject:
+        check_promise(path, entry.shape or (1,), dtype, max(0, size - entry.offset))
+    return entry
+
+
+def is_stack(name: str, found: dict[str, Entry]) -> bool:
+    """Whether an array is a stack of labelled pictures, as in MedMNIST."""
+    labels = found.get(name.removesuffix("_images") + "_labels")
+    entry = found[name]
+    stacked = name.endswith("_images") and labels is not None and len(labels.shape) > 0
+    return bool(stacked and labels and len(entry.shape) >= 3 and labels.shape[0] == entry.shape[0])
+
+
+def array(path: Path, entry: Entry) -> NDArray[Any]:
+    """An array, read-only; many pictures of one stack decompress it once.
+
+    Raises:
+        FormatError: the data ends early.
+    """
+    status = path.stat()
+    key = (str(path), status.st_mtime_ns, status.st_size, entry.name)
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+        loaded = _load(path, entry)
+        loaded.setflags(write=False)
+        _kept[key] = loaded
+        while len(_kept) > 1 and sum(kept.nbytes for kept in _kept.values()) > _KEPT_BYTES:
+            _kept.popitem(last=False)
+        return loaded
+
+
+def _load(path: Path, entry: Entry) -> NDArray[Any]:
+    if entry.dtype.hasobject:
+        raise FormatError("an array of objects needs a pickle, which is never opened", file=path)
+    if not entry.name:
+        with path.open("rb") as plain:
+            return _filled(plain, entry, path)
+    with zipfile.ZipFile(path) as archive, archive.open(f"{entry.name}.npy") as stream:
+        return _filled(stream, entry, path)
+
+
+def _filled(file: IO[bytes], entry: Entry, path: Path) -> NDArray[Any]:
+    """The data read into one new buffer of its size."""
+    left = entry.offset
+    while left > 0 and (part := file.read(min(left, 1 << 20))):
+        left -= len(part)
+    flat = np.empty(int(np.prod(entry.shape, dtype=object)), entry.dtype)
+    target = memoryview(flat.view(np.uint8).data)
+    at = 0
+    while at < len(target) and (part := file.read(min(1 << 24, len(target) - at))):
+        target[at : at + len(part)] = part
+        at += len(part)
+    if at < len(target):
+        raise FormatError(
+            f"the array ends after {at:,} of {len(target):,} bytes",
+            file=path,
+            remedy="copy the file again; it is truncated",
+        )
+    shaped = flat.reshape(entry.shape, order="F" if entry.fortran else "C")
+    return np.ascontiguousarray(shaped, dtype=entry.dtype.newbyteorder("="))
