@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from hounsfield import formats
-from hounsfield.catalog import enlist, layouts, link, scan
+from hounsfield.catalog import enlist, examine, layouts, link, scan
 from hounsfield.catalog.layouts.contract import Entry, Label
 from hounsfield.catalog.scan import Indexed, IndexSettings, index
 from hounsfield.catalog.tables import LINK_FILE, Catalog
@@ -432,19 +432,20 @@ def test_memory_stays_that_of_the_tables(toy, tmp_path, monkeypatch) -> None:
 
         monkeypatch.setattr(ToyLayout, "entries", staticmethod(entries))
 
-    monkeypatch.setattr(enlist, "CHUNK", 500)
+    monkeypatch.setattr(enlist, "CHUNK", 250)
+    monkeypatch.setattr(examine, "CHUNK", 250)
     monkeypatch.setattr(formats, "header", lambda source: HEADER)
     peaks = {}
-    for count in (2_000, 20_000):
+    for count in (500, 20_000):
         entries_of(count)
         places = enlist.places([tmp_path / "in"], None)
         tracemalloc.start()
         listed = enlist.enlist(places, lambda done: None)
         todo = listed.entries
-        assert sum(frame.height for frame in scan.examine(todo, 0)) == count
+        assert sum(frame.height for frame in examine.examine(todo, 0)) == count
         peaks[count] = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-    assert peaks[20_000] < 2 * peaks[2_000], peaks
+    assert peaks[20_000] < 4 * peaks[500], peaks
 
 
 HEADER = Header("toy", (1, 1, 3, 4), np.dtype(np.uint8))

@@ -272,8 +272,10 @@ def test_only_a_test_part_leaves_nothing_to_train_on() -> None:
 
 
 def test_fractions_make_a_whole() -> None:
-    with pytest.raises(ValueError, match=r"must be 1, got 1\.15"):
+    with pytest.raises(UsageError, match=r"train \+ val \+ test is 1\.15"):
         SplitSettings(train=0.85)
+    with pytest.raises(UsageError, match="train 0"):
+        SplitSettings(train=0, val=0.5, test=0.5)
 
 
 def test_a_split_comes_back_from_its_file(tmp_path) -> None:

@@ -45,12 +45,12 @@ class SplitSettings(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if abs(self.train + self.val + self.test - 1) > 1e-6:
-            raise ValueError(
-                f"train + val + test must be 1, got {self.train + self.val + self.test:g}"
+        whole = self.train + self.val + self.test
+        if abs(whole - 1) > 1e-6 or self.train == 0:
+            raise UsageError(
+                f"train + val + test is {whole:g}, and train {self.train:g}",
+                expected="1 in all, and train more than 0",
             )
-        if self.train == 0:
-            raise ValueError("train must be more than 0")
         return self
 
 
