@@ -99,3 +99,8 @@ def test_a_bad_table_is_refused(text: str, message: str, tmp_path: Path) -> None
 def test_a_row_that_is_not_there_is_refused(member: str | None, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no row"):
         pixel_csv.read(Source.of(_file(tmp_path, LABELLED), member))
+
+
+def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="cannot be opened"):
+        pixel_csv.header(Source.of(tmp_path / "gone.csv", "0"))
