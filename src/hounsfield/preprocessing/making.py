@@ -8,7 +8,7 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from functools import cache as once
 from hashlib import blake2b
 from importlib.metadata import version
@@ -118,7 +118,7 @@ def _made(digest: bytes, item: Item, settings: Preprocessing) -> Entry:
         stored.itemsize,
         first.original,
         first.original_from_prepared,
-        np.array([astuple(part.summary) for part in parts], np.float64),
+        np.array([[*vars(part.summary).values()] for part in parts], np.float64),
         Moments.of(back),
     )
 
