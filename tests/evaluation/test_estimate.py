@@ -76,6 +76,8 @@ def test_few_patients_are_marked() -> None:
     one = estimate(metric("auroc"), cases.take(kept))
     assert not one.reliable
     assert "only 19 patients with yes" in one.note
+    twenty = np.flatnonzero((cases.truth == 0) | (cases.cluster < 40))
+    assert estimate(metric("auroc"), cases.take(twenty)).reliable
     images = make(n=24, images=5)  # 60 positive images, but 12 patients
     assert not estimate(metric("recall"), images).reliable
     assert estimate(metric("auroc"), cases).reliable

@@ -69,6 +69,18 @@ def test_delong_by_its_definition() -> None:
     assert found[0, 0] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_patient_with_both_classes_is_paired_with_themselves() -> None:
+    """One positive and one negative image each: the variance of V10 + V01 over patients."""
+    rng = np.random.default_rng(4)
+    positive = np.tile([True, False], 40)
+    score = np.repeat(2 * rng.normal(size=40), 2) + rng.normal(size=80) + positive
+    placed = placements(positive, score)
+    expected = (placed[positive] + placed[~positive]).var(ddof=1) / 40
+    found = covariance(positive, [placed], np.repeat(np.arange(40), 2))[0, 0]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert found < 0.5 * covariance(positive, [placed], np.arange(80))[0, 0]
+
+
 def test_clustered_variance_as_a_long_bootstrap() -> None:
     rng = np.random.default_rng(2)
     cluster = np.repeat(np.arange(120), 3)
