@@ -134,7 +134,8 @@ def _row(found: Difference, widest: float) -> Row:
     left, right, point = np.nan_to_num(50 + 50 * ends / widest, nan=-1.0).tolist()
     return Row(
         found.title,
-        *(f"{x:.{places}f}" if np.isfinite(x) else numbers.UNDEFINED for x in (found.a, found.b)),
+        numbers.plain(found.a, places),
+        numbers.plain(found.b, places),
         change,
         interval,
         numbers.p_value(found.p_value),

@@ -34,6 +34,7 @@ class Line:
     left: float
     width: float
     point: float
+    scale: str  # its ends, where they are not 0 and 1
     patients: int
     cases: int
     method: str
@@ -82,6 +83,7 @@ def contents(view: View) -> dict[str, Any]:
         "evaluation": evaluation,
         "title": f"{view.target}: {view.plan.task.name}",
         "run_name": run.path.name,
+        "where": words.part_of(evaluation),
         "headline": words.headline(view),
         "first": line(evaluation.first()),
         "warnings": words.warnings(view),
@@ -124,6 +126,7 @@ def line(estimate: Estimate, title: str = "") -> Line:
         left,
         max(right - left, 0.5),
         point,
+        "" if (low, high) == (0, 1) else f"{low:.3g} to {high:.3g}".replace("-", "−"),
         estimate.patients,
         estimate.cases,
         METHODS[estimate.method],
@@ -148,7 +151,10 @@ def _scale(estimate: Estimate) -> tuple[float, float]:
         low, high = metric(estimate.metric).bounds
     except UsageError:
         low, high = 0.0, 1.0
-    low, high = min(max(low, -1.0), 0.0), max(1.0, estimate.high if np.isfinite(estimate.high) else 1)
+    low, high = (
+        min(max(low, -1.0), 0.0),
+        max(1.0, estimate.high if np.isfinite(estimate.high) else 1),
+    )
     return (low, high) if high <= 1 else (low, high * 1.1)
 
 

@@ -20,13 +20,13 @@ def digits(low: float, high: float) -> int:
 
 def value(estimate: Estimate) -> str:
     """The value alone, "0.93"."""
-    return _number(estimate.value, digits(estimate.low, estimate.high))
+    return plain(estimate.value, digits(estimate.low, estimate.high))
 
 
 def ends(estimate: Estimate) -> tuple[str, str]:
     """The interval's ends, ("0.88", "0.96")."""
     places = digits(estimate.low, estimate.high)
-    return _number(estimate.low, places), _number(estimate.high, places)
+    return plain(estimate.low, places), plain(estimate.high, places)
 
 
 def interval(estimate: Estimate) -> str:
@@ -38,7 +38,7 @@ def interval(estimate: Estimate) -> str:
 def difference(found: Difference) -> tuple[str, str]:
     """The difference and its interval with their signs, ("+0.04", "+0.01 to +0.07")."""
     places = digits(found.low, found.high)
-    shown = [_number(x, places, sign=True) for x in (found.difference, found.low, found.high)]
+    shown = [plain(x, places, sign=True) for x in (found.difference, found.low, found.high)]
     return shown[0], UNDEFINED if UNDEFINED in shown else f"{shown[1]} to {shown[2]}"
 
 
@@ -56,7 +56,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
 
 def percent(part: float, whole: float) -> str:
     """A share without false precision; a dash for a share of nothing."""
-    return f"{100 * part / whole:.0f} %" if whole else UNDEFINED
+    return f"{100 * part / whole:.0f}\N{NO-BREAK SPACE}%" if whole else UNDEFINED
 
 
 def listed(names: list[str], most: int = 8) -> str:
@@ -76,7 +76,8 @@ def seconds(duration: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _number(x: float, places: int, sign: bool = False) -> str:
+def plain(x: float, places: int, sign: bool = False) -> str:
+    """A number with this many decimals and a true minus; a dash where it is undefined."""
     if not math.isfinite(x):
         return UNDEFINED
     text = f"{x:{'+' if sign else ''}.{places}f}"

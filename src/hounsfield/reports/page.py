@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import replace
@@ -36,6 +37,7 @@ def template(name: str) -> Template:
         lstrip_blocks=True,
     )
     environment.globals.update(n=numbers, picture=picture, style_sheet=style_sheet)
+    environment.filters["code"] = code
     return environment.get_template(name)
 
 
@@ -46,6 +48,13 @@ def render(name: str, context: Mapping[str, Any]) -> bytes:
 @cache
 def style_sheet() -> Markup:
     return Markup((Path(__file__).parent / "templates/style.css").read_text())  # noqa: S704  ours
+
+
+def code(text: str) -> Markup:
+    """Text with its `commands` set as code, all else escaped."""
+    plain = re.split(r"`([^`]+)`", text)
+    parts = [Markup("<code>{}</code>").format(one) if i % 2 else one for i, one in enumerate(plain)]
+    return Markup("").join(parts)
 
 
 def picture(figure: Figure) -> Markup:

@@ -28,7 +28,7 @@ SERIES = ("#0067a5", "#c8501e", "#00805f", "#9d4f86", "#a87500", "#3b8fc4", "#6b
 VARIABLES = {INK: "--ink", SOFT: "--soft", GRID: "--line", CARD: "--card"} | {
     colour: f"--s{number}" for number, colour in enumerate(SERIES)
 }
-WIDTH = 4.3  # inches: one column of the report, and readable on a telephone
+WIDTH = 4.2  # inches: one column of the report, and readable on a telephone
 RC: dict[str, Any] = {
     "figure.figsize": (WIDTH, 3.3),
     "figure.dpi": 100,
@@ -36,13 +36,13 @@ RC: dict[str, Any] = {
     "figure.facecolor": CARD,
     "axes.facecolor": "none",
     "font.family": "sans-serif",
-    "font.size": 9,
+    "font.size": 10.5,
     "text.color": INK,
     "text.parse_math": False,  # a class may be called "$x$"
     "axes.labelcolor": SOFT,
     "axes.edgecolor": SOFT,
     "axes.linewidth": 0.8,
-    "axes.titlesize": 9,
+    "axes.labelsize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -51,10 +51,10 @@ RC: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 9.5,
+    "ytick.labelsize": 9.5,
     "legend.frameon": False,
-    "legend.fontsize": 8,
+    "legend.fontsize": 9.5,
     "lines.linewidth": 1.7,
     "svg.fonttype": "none",
 }

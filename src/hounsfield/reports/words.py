@@ -57,12 +57,12 @@ def headline(view: View) -> str:
     value, (low, high) = numbers.value(first), numbers.ends(first)
     if numbers.UNDEFINED in (value, low, high):
         return f"{where}{first.title} cannot be computed ({first.note or 'undefined'})."
-    sure = f"with 95 % certainty it lies between {low} and {high}"
+    sure = f"with 95\N{NO-BREAK SPACE}% certainty it lies between {low} and {high}"
     positive = _positive(view.cases)
     if first.metric == "auroc" and positive is not None:
         return (
             f"{where}shown one case with {positive[0]} and one without, the model gives the higher "
-            f"probability to the right one in {100 * first.value:.0f} % of such pairs. "
+            f"probability to the right one in {100 * first.value:.0f}\N{NO-BREAK SPACE}% of such pairs. "
             f"This is {first.title} {value}; {sure}."
         )
     return f"{where}{first.title} is {value}; {sure}."

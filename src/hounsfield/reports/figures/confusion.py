@@ -72,7 +72,7 @@ def _number(axes: Axes, counts: Ints, shares: Floats) -> None:
         colour = "#ffffff" if share > 0.5 else "#10202f"
         dy = 0.0 if size > 5 or np.isnan(share) else 0.1
         number = axes.text(j + 0.5, i + 0.5 - dy, f"{counts[i, j]:,}", color=colour)
-        number.set(ha="center", va="center", fontsize=8 if size > 5 else 13)
+        number.set(ha="center", va="center", fontsize=9 if size > 5 else 14)
         if dy:
             below = axes.text(j + 0.5, i + 0.64, f"{100 * share:.0f} %", color=colour)
-            below.set(ha="center", va="center", fontsize=8)
+            below.set(ha="center", va="center", fontsize=9.5)

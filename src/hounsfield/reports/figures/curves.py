@@ -34,7 +34,7 @@ def score_text(view: View, metric: str, class_name: str) -> str:
     wanted = None if len(looks) == 1 else class_name
     for one in view.evaluation.estimates:
         if (one.metric, one.group, one.class_name) == (metric, "all", wanted):
-            short = one.title.removesuffix(f" ({class_name})")
+            short = one.title.partition(" (")[0]
             return f"{short} {numbers.value(one)} ({numbers.interval(one)})"
     return ""
 
@@ -42,14 +42,16 @@ def score_text(view: View, metric: str, class_name: str) -> str:
 def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
     """Draw the curves of the first classes with bands; returns those with points."""
     resampling = Resampling(min(view.resampling.resamples, BAND_RESAMPLES), view.resampling.seed)
-    drawn = []
-    for number, (k, name) in enumerate(one_against_rest(view)[:MOST_CURVES]):
+    drawn, looks = [], one_against_rest(view)
+    alone = len(looks) == 1
+    for number, (k, name) in enumerate(looks[:MOST_CURVES]):
         positive = actual(view.cases, k)
         curve = make(positive, view.cases.probability[:, k], view.cases.cluster, resampling)
         if not len(curve.x):
             continue
         colour = style.series(number)
-        label = f"{style.shorten(name)}: {score_text(view, metric, name)}".removesuffix(": ")
+        score = score_text(view, metric, name)
+        label = score if alone and score else f"{style.shorten(name)}: {score}".removesuffix(": ")
         where = "post" if curve.kind == "roc" else "pre"
         axes.step(curve.x, curve.y, where=where, color=colour, label=label)
         axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=0.15, lw=0)

@@ -35,7 +35,9 @@ def draw(view: View) -> list[Figure]:
         left += widths
     for y, part in enumerate(parts):
         text = numbers.count(int(left[y]), "case")
-        axes.text(left[y] + left.max() * 0.015, y, text, va="center", color=style.SOFT, fontsize=8)
+        axes.text(
+            left[y] + left.max() * 0.015, y, text, va="center", color=style.SOFT, fontsize=9.5
+        )
     axes.set_yticks(range(len(parts)), [PARTS[part] for part in parts])
     axes.set_xlim(0, left.max() * 1.24)
     axes.invert_yaxis()

@@ -51,7 +51,7 @@ def _draw(name: str, number: int, raw: Reliability | None, after: Reliability) -
     axes.set_ylabel("Observed share")
     style.legend_below(axes, columns=2)
     suffix = f"-{number + 1}" if number else ""
-    title = f"Do the probabilities mean what they say? ({name})"
+    title = f"Reliability: {name}"
     return Figure.of(canvas, f"reliability{suffix}", title, CAPTION)
 
 

@@ -13,7 +13,7 @@ LOSS = (
     "The loss falls while the network learns. Where validation rises again while training falls, "
     "it learns by heart."
 )
-WATCHED = "What training watched on the validation part; the best epoch is kept."
+WATCHED = "What training watched on the validation part, epoch by epoch."
 NOT_DRAWN = ("epoch", "step", "seconds", "learning_rate", "lr", "best")
 
 
