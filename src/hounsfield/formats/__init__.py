@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
+from hounsfield.errors import FormatError, InputError, StorageError, UsageError, did_you_mean
 from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, Source
 from hounsfield.image import Image
 
@@ -167,26 +167,40 @@ def write(image: Image, path: str | Path, *, like: Header | None = None) -> None
 
 def whole_or_not(path: Path, suffix: str, fill: Callable[[Path], None]) -> None:
     """Let `fill` write a file beside `path`, then put it in its place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
+    except OSError as error:
+        raise _unwritten(path, error) from error
     os.close(handle)
     try:
         fill(Path(part))
         Path(part).chmod(0o644)
         Path(part).replace(path)
+    except OSError as error:
+        Path(part).unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
 
 
+def _unwritten(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"cannot be written ({error.strerror or error})",
+        file=path,
+        expected="a folder that can be written, on a disk with room",
+        remedy="free some space or choose another place; nothing half-written was left",
+    )
+
+
 def _one(source: Source | str | Path) -> Source:
     if isinstance(source, Source):
         return source
-    path, member = Path(source), None
-    if "#" in path.name and not path.exists():  # scan.npz#train_images/17
-        text, _, member = str(source).partition("#")
-        path = Path(text)
-        return Source.of(path, member)
+    path = Path(source)
+    text, mark, member = str(source).partition("#")
+    if mark and not path.exists():  # scan.npz#train_images/17
+        return Source.of(text, member)
     found = find(path)
     if len(found) != 1:
         names = ", ".join(f"{path}#{s.member}" for s in found[:3])

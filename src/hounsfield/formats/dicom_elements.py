@@ -188,6 +188,8 @@ def walk(
     while at < end:
         if wanted is not None:
             at = _skip(buffer, at, coding, wanted)
+            if at >= end:
+                break
         element = next_element(buffer, at, coding)
         if element.tag in PIXELS:
             pixels = element

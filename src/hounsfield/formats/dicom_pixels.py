@@ -15,7 +15,14 @@ from numpy.typing import NDArray
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import promised_bytes
 from hounsfield.formats.dicom_codecs import CODECS, Codec, decode_frame
-from hounsfield.formats.dicom_elements import UNDEFINED, Element
+from hounsfield.formats.dicom_elements import (
+    ITEM,
+    SEQUENCE_END,
+    UNDEFINED,
+    Coding,
+    Element,
+    next_element,
+)
 from hounsfield.formats.dicom_file import (
     DEFLATED,
     EXPLICIT_BIG,
@@ -171,7 +178,8 @@ def _compressed(file: DicomFile, form: PixelForm, first: int, last: int) -> NDAr
     out = np.empty(shape, f"u{max(form.allocated, 8) // 8}")
     done = 0
     with refusing(file.path, f"{codec.name} pixels"):
-        raw = file.inflated or bytes(_bytes(file, start, found))
+        raw = bytes(_bytes(file, start, found))
+        _check_fragments(file, raw)
         frames = generate_frames(raw, number_of_frames=form.frames)
         for index, frame in enumerate(islice(frames, first, last)):
             _put(out[:, index], codec, frame, form, file)
@@ -184,6 +192,25 @@ def _compressed(file: DicomFile, form: PixelForm, first: int, last: int) -> NDAr
             remedy="copy the file again; it is truncated or damaged",
         )
     return _significant(out, form, form.stored - 1)
+
+
+def _check_fragments(file: DicomFile, raw: bytes) -> None:
+    """Refuse pixels that end inside a fragment: decoders would fill the rest with grey."""
+    at = 0
+    while at + 8 <= len(raw):
+        item = next_element(raw, at, Coding())
+        if item.tag == SEQUENCE_END:
+            return
+        at = item.start + item.length
+        if item.tag != ITEM or at > len(raw):
+            break
+    if at != len(raw):
+        raise FormatError(
+            f"the compressed pixels end inside a fragment, {len(raw):,} bytes after their start",
+            file=file.path,
+            expected="whole fragments",
+            remedy="copy the file again; it is truncated or damaged",
+        )
 
 
 def _put(

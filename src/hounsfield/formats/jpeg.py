@@ -61,7 +61,7 @@ def read(source: Source, like: Like | None = None) -> Image:
     with refusing(path, "the picture"):
         data = path.read_bytes()
         head = _header(path, data)
-        if b"\xff\xd9" not in data[-1024:] and b"\xff\xd9" not in data:
+        if data.rfind(b"\xff\xd9") < segments(data)[-1][2]:
             raise FormatError(
                 "the picture has no end marker", file=path, remedy="copy the file again; truncated"
             )
