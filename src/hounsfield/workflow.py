@@ -197,6 +197,28 @@ def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.Dat
     return plain_loader(_study(opened, SILENT), part, fold)
 
 
+def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch = SILENT) -> Run:
+    """The whole way on simulated chest radiographs, in OUT/data and OUT/run."""
+    import shutil
+
+    from hounsfield.catalog.phantoms import chest_xray
+
+    out = Path(out)
+    with watch.stage("simulate"):
+        for name in ("data", "run", "run.catalog"):
+            shutil.rmtree(out / name, ignore_errors=True)
+        settings = chest_xray.Settings(patients=patients, seed=seed)
+        chest_xray.make(out / "data", settings, lambda n, of: watch.tell("simulating", n, of))
+    asked = {
+        "data.train": 0.5,
+        "data.val": 1 / 6,
+        "data.test": 1 / 3,
+        "data.seed": seed,
+        "training.seed": seed,
+    }
+    return train(out / "data", asked, out=out / "run", watch=watch)
+
+
 def beside_run(run: Path) -> Path:
     """Where a run's own catalog, link and cache lie, outside the run: RUN.catalog."""
     return run.with_name(f"{run.name}.catalog")

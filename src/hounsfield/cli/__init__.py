@@ -1,4 +1,4 @@
-"""The command line: one file a command, no logic. Help appears at once: nothing heavy is imported."""
+"""The command line: one file a command, no logic; nothing heavy is imported for help."""
 
 from __future__ import annotations
 

@@ -70,10 +70,11 @@ def read_predictions(folder: Path) -> pl.DataFrame:
         raise RunError(
             "there are no predictions here",
             file=folder,
-            remedy="`hounsfield train --resume RUN` finishes a run; `hounsfield predict` makes more",
+            remedy="`hounsfield train --resume RUN` finishes a run",
         )
     text = dict.fromkeys((*FIRST, "unlike"), pl.String)
-    return pl.read_csv(path, schema_overrides=text, missing_utf8_is_empty_string=True)
+    table = pl.read_csv(path, schema_overrides=text)
+    return table.with_columns(pl.col(pl.String).fill_null(""))
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:

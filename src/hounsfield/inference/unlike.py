@@ -39,7 +39,7 @@ class Ranges(BaseModel):
         )
 
     def check(self, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> list[str]:
-        """For each case, in words, how it differs from the training data; empty where it does not."""
+        """For each case, how it differs from the training data, in words; empty if it does not."""
         first = catalog.cases.select(
             "case", image=pl.col("inputs").list.first().struct.field("image")
         )

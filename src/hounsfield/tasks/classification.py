@@ -303,11 +303,11 @@ def _decide(
     probability: NDArray[np.float64], calibration: Calibration, settings: ClassSettings
 ) -> NDArray[np.int64]:
     limits = np.array(calibration.thresholds or (0.5,))
-    if settings.multilabel:
-        return (probability >= limits).astype(np.int64)
-    if len(settings.classes) == 2:
-        return (probability[:, 1] >= limits[0]).astype(np.int64)
     decided: NDArray[np.int64] = probability.argmax(1)
+    if settings.multilabel:
+        decided = (probability >= limits).astype(np.int64)
+    elif len(settings.classes) == 2:
+        decided = (probability[:, 1] >= limits[0]).astype(np.int64)
     return decided
 
 

@@ -160,12 +160,7 @@ class Task(Protocol[S, P]):
         ...
 
     def calibrate(
-        self,
-        predictions: Sequence[P],
-        truths: Sequence[Any],
-        settings: S,
-        threshold: str,
-        fit: bool,
+        self, predictions: Sequence[P], truths: Sequence[Any], settings: S, wanted: Wanted
     ) -> Calibration: ...
 
     def rows(

@@ -68,7 +68,7 @@ class EpochSampler(Sampler[int]):
         return iter(rng.choice(self.size, self.size, p=share).tolist())
 
 
-def as_it_is(raw: Raw) -> Raw:
+def as_it_is(raw: Any) -> Any:
     """The data set has already collated."""
     return raw
 
@@ -95,7 +95,7 @@ def plain_loader(study: Study, part: str, fold: int = 0) -> DataLoader[Any]:
     cases = parts[part]
     store = study.task.targets(study.catalog, study.settings, study.cache, cases)
 
-    def collate(raw: Raw) -> tuple[Tensor, Any]:
+    def collate(raw: Any) -> tuple[Tensor, Any]:
         return normalise(raw.images, study.plan.preprocessing), raw.targets.plain()
 
     return DataLoader(

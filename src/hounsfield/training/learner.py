@@ -65,6 +65,11 @@ class Learner(LightningModule):
             self.network.eval()  # a frozen body keeps its statistics
             self.job.learns.train()
 
+    def transfer_batch_to_device(
+        self, batch: Raw, device: torch.device, dataloader_idx: int
+    ) -> Raw:
+        return batch  # `batch` moves it, when images and targets are known
+
     def training_step(self, raw: Raw, index: int) -> Tensor:
         self._set_rate()
         task, settings = self.job.task, self.job.settings
@@ -85,7 +90,7 @@ class Learner(LightningModule):
         plan = self.job.plan
         images = normalise(raw.images.to(self.device), plan.preprocessing)
         keys = [(self.job.seed, self.current_epoch, row) for row in raw.rows]
-        drawn = draw(plan.augmentation, keys, tuple(images.shape[2:]))
+        drawn = draw(plan.augmentation, keys, (images.shape[-2], images.shape[-1]))
         targets = raw.targets.to(self.device).moved(drawn.warp.to(self.device))
         return Batch(in_format(apply(images, drawn), plan.training.memory_format), targets)
 

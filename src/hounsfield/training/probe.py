@@ -45,7 +45,7 @@ def probe(
         with torch.random.fork_rng():
             network = build().to(device).train()
         if memory_format == "channels-last":
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            network = network.to(memory_format=torch.channels_last)
         batch = in_format(images.to(device), memory_format)
         optimizer = torch.optim.SGD(network.parameters(), 1e-6)
         seconds = [_step(network, losses, batch, optimizer, precision) for _ in range(WARM + TIMED)]

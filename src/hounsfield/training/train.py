@@ -37,7 +37,7 @@ def build(plan: Plan, task: Task[Any, Any], settings: Settings) -> nn.Module:
     shape = Shape(channels, task.outputs(settings), tuple(plan.preprocessing.size))
     made = network.build(own, shape)
     if plan.training.memory_format == "channels-last":
-        made = made.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        made = made.to(memory_format=torch.channels_last)
     return made
 
 
