@@ -151,9 +151,24 @@ def write(image: Image, path: str | Path, *, like: Header | None = None) -> None
         FormatError: the format cannot hold the image without loss; it says which loss.
     """
     path = Path(path)
+    suffix = _suffix(path)
+    name = format_of(path)
+    module: Any = load(name)
+    whole_or_not(path, suffix, lambda part: module.write(image, part, like))
+
+
+def _suffix(path: Path) -> str:
+    return ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
+
+
+def format_of(path: Path) -> str:
+    """The format that writes a path's suffix.
+
+    Raises:
+        UsageError: none does; the message says which there are.
+    """
     aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif"}
-    suffix = ".nii.gz" if path.name.endswith(".nii.gz") else path.suffix.lower()
-    known = writable()
+    suffix, known = _suffix(path), writable()
     name = known.get(aliases.get(suffix, suffix))
     if name is None:
         raise UsageError(
@@ -161,8 +176,7 @@ def write(image: Image, path: str | Path, *, like: Header | None = None) -> None
             file=path,
             remedy=did_you_mean(suffix, known),
         )
-    module: Any = load(name)
-    whole_or_not(path, suffix, lambda part: module.write(image, part, like))
+    return name
 
 
 def whole_or_not(path: Path, suffix: str, fill: Callable[[Path], None]) -> None:

@@ -136,9 +136,9 @@ def parse(block: bytes, file: Path) -> Fields:
         FormatError: no NIfTI header, or a field outside the standard.
     """
     for size, layout in LAYOUTS.items():
-        for order in _NAMES:
-            if len(block) >= size and int.from_bytes(block[:4], _NAMES[order]) == size:
-                row = np.frombuffer(block[:size], layout.newbyteorder(_NAMES[order]))[0]
+        for order, name in _NAMES.items():
+            if len(block) >= size and int.from_bytes(block[:4], name) == size:
+                row = np.frombuffer(block[:size], layout.newbyteorder(name))[0]
                 values = {name: row[name] for name in layout.names or ()}
                 return _checked(size, order, values, file)
     raise FormatError(
