@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -157,7 +158,8 @@ def _run(folder: Path, recipe: Recipe, catalog: Catalog, split: Split) -> Run:
                 "epoch": e,
                 "train_loss": 0.7 * 0.8**e + 0.1,
                 "val_loss": 0.6 * 0.85**e + 0.2,
-                "auroc": 0.95 - 0.4 * 0.7**e,
+                "metric": "auroc",
+                "monitor": 0.95 - 0.4 * 0.7**e,
                 "learning_rate": 1e-3,
                 "seconds": 4.2,
             }
@@ -271,6 +273,6 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
 
 
 @pytest.fixture
-def build(tmp_path: Path):  # noqa: ANN201
+def build(tmp_path: Path) -> Callable[..., View]:
     """A view of another recipe."""
     return lambda **changes: make_view(tmp_path / "made", Recipe(**changes))

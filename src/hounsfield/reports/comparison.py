@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from rich.text import Text
 from hounsfield.evaluation.compare import Difference
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.reports import numbers, page
-from hounsfield.run import whole_file
+from hounsfield.run import Run, whole_file
 
 TESTS = {
     "delong": "paired DeLong",
@@ -38,6 +39,30 @@ class Comparison:
 
     evaluations: tuple[tuple[str, Evaluation], ...]
     pairs: tuple[Pair, ...]
+
+    @classmethod
+    def of(
+        cls, evaluations: Sequence[tuple[str, Evaluation]], differences: Sequence[Difference]
+    ) -> Comparison:
+        """The first run against each other one; the differences come run by run."""
+        (first, _), *others = evaluations
+        each = len(differences) // max(len(others), 1)
+        pairs = (
+            Pair(first, name, tuple(differences[n * each : (n + 1) * each]))
+            for n, (name, _) in enumerate(others)
+        )
+        return cls(tuple(evaluations), tuple(pairs))
+
+    @classmethod
+    def of_runs(
+        cls, runs: Sequence[Path], differences: Sequence[Difference], name: str = "test"
+    ) -> Comparison:
+        """As `of`, for run folders; runs of one name are told apart by their parent folder."""
+        names = [path.resolve().name for path in runs]
+        if len(set(names)) < len(names):
+            names = [f"{path.resolve().parent.name}/{path.resolve().name}" for path in runs]
+        loaded = [Evaluation.load(Run(path).evaluation(name)) for path in runs]
+        return cls.of(list(zip(names, loaded, strict=True)), differences)
 
     def _repr_html_(self) -> str:
         from hounsfield.reports.report import framed
@@ -118,9 +143,10 @@ def sentence(pair: Pair) -> str:
     first, row = pair.differences[0], rows(pair)[0]
     if not np.isfinite(first.difference):
         return f"{first.title} cannot be compared ({first.note})."
+    between = row.interval.replace(" to ", " and ")
     found = (
         f"{first.title} is {row.a} with {pair.a} and {row.b} with {pair.b}: a difference of "
-        f"{row.difference}, and with 95 % certainty it lies between {row.interval.replace(' to ', ' and ')}."
+        f"{row.difference}, and with 95\N{NO-BREAK SPACE}% certainty it lies between {between}."
     )
     if row.clear:
         return found

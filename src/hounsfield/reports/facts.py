@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from hounsfield.catalog.tables import Catalog
@@ -145,7 +146,7 @@ def shares(counts: Mapping[str, int]) -> str:
 def age_range(catalog: Catalog) -> tuple[float, float] | None:
     """The youngest and oldest, in years; None where no age is known."""
     ages = catalog.cases["age"].drop_nulls().drop_nans()
-    return (float(ages.min()), float(ages.max())) if len(ages) else None  # type: ignore[arg-type]
+    return (float(ages.to_numpy().min()), float(ages.to_numpy().max())) if len(ages) else None
 
 
 def _part(split: pl.DataFrame) -> pl.Expr:
@@ -192,7 +193,8 @@ def _ages(ages: pl.Series) -> str:
     if not len(some):
         return ""
     missing = len(ages) - len(some)
-    words = f"{some.min():.0f} to {some.max():.0f} years, median {some.median():.0f}"
+    low, middle, high = np.quantile(some.to_numpy(), (0, 0.5, 1))
+    words = f"{low:.0f} to {high:.0f} years, median {middle:.0f}"
     return words + (f" ({missing:,} not known)" if missing else "")
 
 

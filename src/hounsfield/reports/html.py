@@ -103,6 +103,7 @@ def contents(view: View) -> dict[str, Any]:
         "groups": [line(e, group_words(e.group)) for e in of_headline(view)],
         "classes_report": _classes_report(view),
         "mistaken": words.mistaken(view.cases),
+        "left_out": [_left_out(note) for note in words.left_out(evaluation)],
         "fall": words.fall(view),
         "unlike": words.unlike(view),
         "limits": limits.limits(view),
@@ -156,6 +157,11 @@ def _scale(estimate: Estimate) -> tuple[float, float]:
         max(1.0, estimate.high if np.isfinite(estimate.high) else 1),
     )
     return (low, high) if high <= 1 else (low, high * 1.1)
+
+
+def _left_out(note: str) -> str:
+    group, _, why = note.partition(": ")
+    return f"{group_words(group)}: {why}"
 
 
 def _classes_report(view: View) -> str:

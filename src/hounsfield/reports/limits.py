@@ -92,7 +92,7 @@ def _places(catalog: Catalog) -> Iterable[str]:
             "and other patients, models fall: measure it there first (`hounsfield evaluate`)."
         )
     elif sources:
-        yield f"It knows images of {numbers.listed(sources)}; measure it before it is used elsewhere."
+        yield f"It knows images of {numbers.listed(sources)}; measure it before any other use."
     makers = list(facts.counted(catalog.images["manufacturer"]))
     if len(makers) == 1:
         yield f"All its images come from machines of one maker ({makers[0]})."
@@ -102,7 +102,7 @@ def _classes(view: View) -> Iterable[str]:
     classes = view.cases.classes
     if classes and not view.cases.multilabel:
         names = numbers.listed(list(classes))
-        yield f"It knows only {names}: whatever else an image shows, it will answer with one of these."
+        yield f"It knows only {names}: whatever else it is shown, it answers with one of these."
     for row in facts.rows(view.run)[:-1]:
         if row.part == facts.PARTS["train"]:
             few = [name for name, cases in row.labels.items() if cases < FEW_PATIENTS]

@@ -66,9 +66,10 @@ def calibration(run: Run) -> list[str]:
     if not run.calibration_file.exists():
         return []
     found = Calibration.model_validate_json(run.calibration_file.read_bytes())
+    temperatures = ", ".join(f"{value:.3g}" for value in found.temperatures)
     thresholds = ", ".join(f"{value:.3g}" for value in found.thresholds)
     return [
-        f"Temperature {found.temperature:.3g}",
+        f"Temperature {temperatures}",
         *([f"Threshold {thresholds}"] if thresholds else []),
         *found.reasons,
     ]

@@ -77,14 +77,15 @@ def fitted(figures: Figures, limit: int = LIMIT) -> Figures:
     for section, group in figures.items():
         found[section] = []
         for figure in group:
+            shown = figure
             if figure.png and not figure.svg:
-                figure = replace(figure, png=lighter(figure.png))
-                size = len(figure.png) * 4 // 3 + 200
+                shown = replace(figure, png=lighter(figure.png))
+                size = len(shown.png) * 4 // 3 + 200
                 if size > left:
                     note = f"{figure.caption} (The picture is a file beside this report.)"
-                    figure, size = replace(figure, png=b"", caption=note), 0
+                    shown, size = replace(figure, png=b"", caption=note), 0
                 left -= size
-            found[section].append(figure)
+            found[section].append(shown)
     return found
 
 

@@ -29,7 +29,7 @@ VARIABLES = {INK: "--ink", SOFT: "--soft", GRID: "--line", CARD: "--card"} | {
     colour: f"--s{number}" for number, colour in enumerate(SERIES)
 }
 WIDTH = 4.2  # inches: one column of the report, and readable on a telephone
-RC: dict[str, Any] = {
+RC: Any = {
     "figure.figsize": (WIDTH, 3.3),
     "figure.dpi": 100,
     "savefig.dpi": 220,
@@ -108,7 +108,7 @@ def png(canvas: Canvas) -> bytes:
 
 
 def svg(canvas: Canvas, name: str) -> str:
-    """For the report: an <svg> element whose colours are CSS variables and whose ids begin `name`."""
+    """For the report: an <svg> whose colours are CSS variables and whose ids begin with `name`."""
     buffer = BytesIO()
     with rc_context({"svg.hashsalt": name}):
         canvas.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hounsfield.evaluation.estimate import Estimate
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.metrics.classification import actual
@@ -60,9 +62,10 @@ def headline(view: View) -> str:
     sure = f"with 95\N{NO-BREAK SPACE}% certainty it lies between {low} and {high}"
     positive = _positive(view.cases)
     if first.metric == "auroc" and positive is not None:
+        share = f"{100 * first.value:.0f}\N{NO-BREAK SPACE}%"
         return (
             f"{where}shown one case with {positive[0]} and one without, the model gives the higher "
-            f"probability to the right one in {100 * first.value:.0f}\N{NO-BREAK SPACE}% of such pairs. "
+            f"probability to the right one in {share} of such pairs. "
             f"This is {first.title} {value}; {sure}."
         )
     return f"{where}{first.title} is {value}; {sure}."
@@ -76,11 +79,19 @@ def warnings(view: View) -> list[str]:
     if _per_image(evaluation):
         found.append("Per image, patients unknown: the intervals may be too narrow.")
     stops = [finding.text for finding in view.run.findings if finding.severity == "stop"]
-    return [*found, *stops, *evaluation.notes]
+    said = [note for note in evaluation.notes if note not in left_out(evaluation)]
+    if _per_image(evaluation):  # said already
+        said = [note for note in said if not note.startswith("Patients are unknown")]
+    return [*found, *stops, *said]
+
+
+def left_out(evaluation: Evaluation) -> list[str]:
+    """The notes about subgroups that were not measured, "sex=F: only 3 patients"."""
+    return [note for note in evaluation.notes if re.match(r"(sex|age|view|source)=", note)]
 
 
 def fall(view: View) -> str:
-    """How this data's result differs from the internal test's; empty where it is the internal one."""
+    """How the result differs from the internal test's; empty where it is the internal one."""
     found = view.evaluation.fall
     if found is None:
         return ""

@@ -29,7 +29,7 @@ FIGURES = {  # name -> module, imported when first needed
     "subgroups": "hounsfield.reports.figures.subgroups",
     "mistakes": "hounsfield.reports.figures.mistakes",
 }
-ALWAYS = ("flow", "data", "training", "subgroups")  # whatever the task
+ALWAYS = ("flow", "data", "training", "subgroups", "plotly_scores")  # whatever the task
 
 
 class Module(Protocol):

@@ -52,8 +52,8 @@ def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
         colour = style.series(number)
         score = score_text(view, metric, name)
         label = score if alone and score else f"{style.shorten(name)}: {score}".removesuffix(": ")
-        where = "post" if curve.kind == "roc" else "pre"
-        axes.step(curve.x, curve.y, where=where, color=colour, label=label)
+        stairs = "steps-post" if curve.kind == "roc" else "steps-pre"
+        axes.plot(curve.x, curve.y, drawstyle=stairs, color=colour, label=label)
         axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
         drawn.append(curve)
     axes.set_xlim(-0.02, 1.02)

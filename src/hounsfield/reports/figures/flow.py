@@ -33,7 +33,7 @@ def draw(view: View) -> list[Figure]:
         name = style.shorten(label)
         axes.barh(parts, widths, 0.62, left, color=style.series(number), label=name)
         left += widths
-    for y, part in enumerate(parts):
+    for y in range(len(parts)):
         text = numbers.count(int(left[y]), "case")
         axes.text(
             left[y] + left.max() * 0.015, y, text, va="center", color=style.SOFT, fontsize=9.5

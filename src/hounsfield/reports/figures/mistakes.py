@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hounsfield.errors import HounsfieldError
-from hounsfield.metrics.contract import Cases, Floats, Ints
+from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
 from hounsfield.reports.figures import pictures
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
@@ -57,14 +57,12 @@ def _truth(cases: Cases) -> tuple[Floats, Ints]:
     return given[rows, label], label.astype(np.int64)
 
 
-def _wrong(cases: Cases) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    differs = cases.truth != cases.decision
-    return differs.any(axis=1) if cases.multilabel else differs
+def _wrong(cases: Cases) -> Bools:
+    differs: Bools = cases.truth != cases.decision
+    return np.any(differs, axis=1) if cases.multilabel else differs
 
 
-def _first(
-    order: Ints, allowed: np.ndarray[tuple[int], np.dtype[np.bool_]], cases: Cases
-) -> list[int]:
+def _first(order: Ints, allowed: Bools, cases: Cases) -> list[int]:
     """The first allowed rows, one a patient."""
     by_patient: dict[int, int] = {}
     for row in order.tolist():

@@ -12,7 +12,7 @@ from hounsfield.reports.figures.curves import one_against_rest
 from hounsfield.reports.view import View
 
 SECTION: Section = "results"
-BINS = np.linspace(0, 1, 26)
+BINS = [k / 25 for k in range(26)]
 MOST_PANELS = 4
 APART = "The less the two hills overlap, the better the model tells the cases apart."
 EACH = "One value a case; a long left tail means that the model fails on some."
@@ -28,8 +28,8 @@ def draw(view: View) -> list[Figure]:
         mine, score = actual(view.cases, k), view.cases.probability[:, k]
         rest = _rest(view, name)
         canvas, axes = style.panel(2.9)
-        for values, label, colour in ((score[~mine], rest, 0), (score[mine], name, 1)):
-            label = f"truly {style.shorten(label)} ({len(values):,})"
+        for values, of, colour in ((score[~mine], rest, 0), (score[mine], name, 1)):
+            label = f"truly {style.shorten(of)} ({len(values):,})"
             axes.hist(values, BINS, color=style.series(colour), alpha=0.55, label=label)
         axes.set_xlim(0, 1)
         axes.set_xlabel(f"Calibrated probability of {style.shorten(name)}")

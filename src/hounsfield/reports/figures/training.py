@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+from matplotlib.ticker import MaxNLocator
 
 from hounsfield.reports import style
 from hounsfield.reports.figures.contract import Figure, Section
@@ -26,10 +27,20 @@ def draw(view: View) -> list[Figure]:
     columns = [c for c in columns if c not in NOT_DRAWN and _numeric(histories, c)]
     losses = [c for c in columns if "loss" in c]
     # Losses of several heads are logged too; the sums tell the story.
-    shown = [c for c in ("train_loss", "val_loss") if c in losses] or losses[:4]
+    sums: list[str] = [c for c in losses if c in ("loss", "train_loss", "val_loss")]
+    shown = sums or losses[:4]
     figures = [_draw(histories, shown, "training", "Loss", LOSS)] if shown else []
-    others = [c for c in columns if c not in losses][:3]
-    return figures + [_draw(histories, [c], f"training-{c}", _words(c), WATCHED) for c in others]
+    for column in [c for c in columns if c not in losses][:3]:
+        title = _watched(histories) if column == "monitor" else _words(column)
+        figures.append(_draw(histories, [column], f"training-{column}", title, WATCHED))
+    return figures
+
+
+def _watched(histories: dict[str, pl.DataFrame]) -> str:
+    """The name of what `monitor` holds."""
+    first = next(iter(histories.values()))
+    name = str(first["metric"][0]) if "metric" in first.columns else "monitor"
+    return f"{_words(name)} on validation"
 
 
 def _draw(
@@ -41,13 +52,13 @@ def _draw(
         drawn = [table for table in histories.values() if column in table.columns]
         for m, table in enumerate(drawn):
             epochs = table["epoch"] if "epoch" in table.columns else range(1, table.height + 1)
-            label = _words(column) if m == 0 else None
+            label = (title if column == "monitor" else _words(column)) if m == 0 else None
             axes.plot(
                 epochs, table[column], "." if table.height == 1 else "-", label=label,
                 color=style.series(number), alpha=0.6 if many else 1,
             )  # fmt: skip
     axes.set_xlabel("Epoch")
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.legend_below(axes, columns=2)
     if many:
         caption += f" One line for each of the {len(histories)} members."
