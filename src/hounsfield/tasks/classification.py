@@ -159,7 +159,8 @@ class Classification:
         wanted: Wanted,
     ) -> Calibration:
         logits, truth = np.stack(predictions), np.array(truths)
-        values, reasons = (1.0,), ["temperature: not fitted"]
+        values: tuple[float, ...] = (1.0,)
+        reasons = ["temperature: not fitted"]
         if wanted.temperature:
             temperature = fit_temperature(logits, truth)
             values, reasons = temperature.values, [f"temperature: {temperature.reason}"]

@@ -50,7 +50,7 @@ def settle(
     split = replace(split, table=kept)
     training, _ = split.fold(0)
     resolved = amend(resolved, _statistics(resolved, cache, training))
-    if not set(MEASURED) <= {p for p, c in resolved.choices.items() if c.by == "user"}:
+    if any(resolved.choices[path].by == "default" for path in MEASURED):
         tell("measuring speed", 0, None)
         resolved = amend(resolved, _speed(resolved, readable, cache, training))
     ranges = Ranges.of(readable, cache, training)
@@ -84,4 +84,6 @@ def _speed(
         return build(plan, task, settings)
 
     speeds = probe(make, losses, normalise(raw.images, plan.preprocessing), plan.training)
-    yield from by_speed(speeds, plan.training, len(cases))
+    for choice in by_speed(speeds, plan.training, len(cases)):
+        if choice.path not in MEASURED or resolved.choices[choice.path].by == "default":
+            yield choice
