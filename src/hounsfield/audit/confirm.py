@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-LEVELS = (32, 64, 128)
-STEPS = (12, 8, 8)
-KEEP = (0.5, 0.6, 0.0)  # correlation below which a finer level is not tried
-TILES = 6  # a side
+LEVELS = (24, 48, 96, 192)
+STEPS = (12, 8, 6, 6)
+BANDS = ((1.0, 4.0), (1.0, 4.0), (1.0, 4.0), (0.9, 2.25))  # Gaussian widths of the detail
+KEEP = (0.5, 0.6, 0.7, 0.0)  # correlation below which a finer level is not tried
+TILES = 8  # a side
+AGREES = 0.7  # correlation of a tile that agrees
 OVERLAP = 0.7  # of the first picture that the second must cover
 
 
@@ -38,14 +40,14 @@ def shrink(size: int, to: int) -> Floats:
     return np.kron(np.eye(to), np.full((1, size // to), to / size)).astype(np.float32)
 
 
-def structure(pictures: Floats, fine: float = 1.0, coarse: float = 4.0) -> Floats:
+def structure(pictures: Floats, fine: float, coarse: float) -> Floats:
     """Detail between two Gaussian widths (pixels) with equal contrast everywhere; (N, S, S)."""
     size = pictures.shape[-1]
-    narrow, wide, around = blur(size, fine), blur(size, coarse), blur(size, 1.5 * coarse)
+    narrow, wide, around = blur(size, fine), blur(size, coarse), blur(size, max(6.0, 3 * coarse))
     detail = narrow @ pictures @ narrow.T - wide @ pictures @ wide.T
     energy = around @ (detail * detail) @ around.T
     # Where there is next to nothing, noise must not be blown up to structure.
-    floor = 0.02 * energy.mean((-2, -1), keepdims=True) + 1e-6
+    floor = 0.05 * energy.mean((-2, -1), keepdims=True) + 1e-6
     return np.asarray(detail / np.sqrt(energy + floor), np.float32)
 
 
@@ -54,10 +56,13 @@ def pyramid(small: NDArray[np.uint8]) -> tuple[Floats, ...]:
     pictures = small.astype(np.float32)
     size = pictures.shape[-1]
     shrunk = [shrink(size, to) @ pictures @ shrink(size, to).T for to in LEVELS]
-    return tuple(structure(level) for level in shrunk)
+    return tuple(
+        structure(level.astype(np.float32), *band)
+        for level, band in zip(shrunk, BANDS, strict=True)
+    )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def align(fixed: Floats, moving: Floats, pose: NDArray[np.float64], steps: int) -> None:
     """Improve `pose` (scale x, y, shift x, y; u in [-1, 1]) so that moving(pose(u)) = fixed(u)."""
     size = fixed.shape[0]
@@ -114,11 +119,11 @@ def align(fixed: Floats, moving: Floats, pose: NDArray[np.float64], steps: int) 
             break
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def compare(
     fixed: Floats, moving: Floats, pose: NDArray[np.float64], tiles: int
 ) -> tuple[float, float, float]:
-    """Correlation over the overlap, the share of tiles that agree, the share that overlaps."""
+    """The median correlation of the tiles, the share that agrees, the share that overlaps."""
     size = fixed.shape[0]
     half = (size - 1) / 2.0
     sums = np.zeros((tiles, tiles, 6))
@@ -144,26 +149,29 @@ def compare(
             s[3] += f * f
             s[4] += m * m
             s[5] += f * m
-    whole = np.zeros(6)
-    agree = 0
+    values = np.zeros(tiles * tiles)
+    covered = 0.0
     seen = 0
     for a in range(tiles):
         for b in range(tiles):
             s = sums[a, b]
-            whole += s
+            covered += s[0]
             if s[0] < 0.5 * (size / tiles) ** 2 or s[3] / max(s[0], 1.0) < 0.1:
                 continue  # hardly covered, or nothing to see
+            values[seen] = _correlation(s)
             seen += 1
-            agree += _correlation(s) > 0.5
-    return _correlation(whole), agree / max(seen, 1), whole[0] / (size * size)
+    if seen == 0:
+        return 0.0, 0.0, 0.0
+    told = values[:seen]
+    return np.median(told), np.mean(told >= AGREES), covered / (size * size)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _correlation(s: NDArray[np.float64]) -> float:
     n = max(s[0], 1.0)
     covariance = s[5] / n - s[1] / n * s[2] / n
     variance = (s[3] / n - (s[1] / n) ** 2) * (s[4] / n - (s[2] / n) ** 2)
-    return covariance / np.sqrt(max(variance, 1e-12))
+    return float(covariance / np.sqrt(max(variance, 1e-12)))
 
 
 def register(

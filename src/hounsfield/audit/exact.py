@@ -48,10 +48,8 @@ def exact_groups(catalog: Catalog, prints: pl.DataFrame) -> tuple[tuple[str, ...
     rows = images_of_cases(catalog).join(
         told.select("image", "pixels"), on="image", how="inner", maintain_order="left"
     )
-    cases = rows.group_by("pixels", maintain_order=True).agg(
-        pl.col("case").unique(maintain_order=True)
-    )
-    return merged(in_order(catalog, cases["case"].to_list()))
+    shared = rows.group_by("pixels", maintain_order=True).agg("case")
+    return merged(in_order(catalog, map(set, shared["case"].to_list())))
 
 
 def in_order(catalog: Catalog, groups: Iterable[Iterable[str]]) -> list[list[str]]:

@@ -18,7 +18,7 @@ from hounsfield.errors import InputError
 from hounsfield.formats.contract import Source
 
 VERSION = 1  # raise it when a hash or a small picture changes
-SIDE = 128  # of the small picture
+SIDE = 192  # of the small picture
 LEGIBLE = 64  # a shorter side holds too little fine structure to tell near duplicates
 KINDS = (np.uint8, np.int16, np.uint16, np.int32, np.int64)
 
@@ -83,4 +83,4 @@ def small_picture(array: NDArray[Any]) -> NDArray[np.uint8]:
     small = np.asarray(resized, np.float32)
     low, high = np.percentile(small, (0.1, 99.9))
     scaled = (small - low) / max(float(high - low), 1e-12) * 255
-    return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)

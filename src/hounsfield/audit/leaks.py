@@ -65,7 +65,7 @@ def patients(catalog: Catalog) -> tuple[Finding, ...]:
                 kind="patients",
                 severity="info",
                 text=f"{_patients(len(each))} in {named.height:,} cases ({how}); {single:,} with "
-                f"one case, the most has {each.max()}",
+                f"one case, the most has {max(each.to_list())}",
             )
         )
     return tuple(findings)
@@ -202,8 +202,8 @@ def _dropped(audit: Audit, split: Split, lost: tuple[str, ...]) -> tuple[Finding
                 Finding(
                     kind="dropped",
                     severity="info",
-                    text=f"{len(gone)} {'case' if len(gone) == 1 else 'cases'} left the {name} part:"
-                    f" copies of pictures that others are judged by",
+                    text=f"{len(gone)} {'case' if len(gone) == 1 else 'cases'} left the {name} "
+                    "part: copies of pictures that stand elsewhere",
                     remedy="--audit.on-leak allow keeps them",
                     groups=(tuple(gone), *groups),
                 )

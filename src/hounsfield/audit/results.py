@@ -23,7 +23,7 @@ class AuditSettings(_Frozen):
     """What to look for, and how sure to be."""
 
     near: Literal["auto", "on", "off"] = "auto"  # auto: only where pictures are large enough
-    correlation: float = Field(0.85, gt=0, le=1)  # of fine structure, from which a pair is a copy
+    correlation: float = Field(0.94, gt=0, le=1)  # of fine structure, from which a pair is a copy
     imbalance: float = Field(10.0, gt=1)  # largest class to smallest, from which to warn
     association: float = Field(0.5, gt=0, le=1)  # Cramér's V of class and source, likewise
     workers: int = Field(0, ge=0)  # processes that read images; 0: one a core
