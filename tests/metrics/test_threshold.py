@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hounsfield.errors import InputError, UsageError
-from hounsfield.evaluation import Threshold, choose_threshold
+from hounsfield.metrics.threshold import Threshold, choose_threshold
 
 SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=2, max_size=40)
 
