@@ -196,7 +196,7 @@ def test_a_path_column_that_is_given_is_believed(write: Callable[..., Path]) -> 
 @pytest.mark.parametrize("suffix", [".tsv", ".parquet", ".xlsx", ";"])
 def test_other_kinds_of_tables(suffix: str, tmp_path: Path, make: SimpleNamespace) -> None:
     make.touch(tmp_path, "a.png", "b.png")
-    rows = [("file", "label", "age"), ("a.png", "1", "40"), ("b.png", "0", "")]
+    rows = [("label", "file", "age"), ("1", "a.png", "40"), ("0", "b.png", "")]
     path = tmp_path / f"t{suffix if suffix != ';' else '.csv'}"
     if suffix == ".parquet":
         pl.DataFrame(rows[1:], schema=list(rows[0]), orient="row").write_parquet(path)
@@ -204,6 +204,7 @@ def test_other_kinds_of_tables(suffix: str, tmp_path: Path, make: SimpleNamespac
         make.sheet(path, rows)
     else:
         separator = ";" if suffix == ";" else "\t"
+        # A byte order mark, as Excel writes it, is no part of the first column's name.
         lines = "\r\n".join(separator.join(row) for row in rows)
         path.write_text(f"\ufeff{lines}\r\n", encoding="utf-8")
     entries = list(table.entries(path))
