@@ -196,7 +196,7 @@ def test_a_path_column_that_is_given_is_believed(write: Callable[..., Path]) -> 
 @pytest.mark.parametrize("suffix", [".tsv", ".parquet", ".xlsx", ";"])
 def test_other_kinds_of_tables(suffix: str, tmp_path: Path, make: SimpleNamespace) -> None:
     make.touch(tmp_path, "a.png", "b.png")
-    rows = [("label", "file", "age"), ("1", "a.png", "40"), ("0", "b.png", "")]
+    rows = [("label", "file", "age"), ("p", "a.png", "40"), ("q", "b.png", "")]
     path = tmp_path / f"t{suffix if suffix != ';' else '.csv'}"
     if suffix == ".parquet":
         pl.DataFrame(rows[1:], schema=list(rows[0]), orient="row").write_parquet(path)
@@ -209,8 +209,8 @@ def test_other_kinds_of_tables(suffix: str, tmp_path: Path, make: SimpleNamespac
         path.write_text(f"\ufeff{lines}\r\n", encoding="utf-8")
     entries = list(table.entries(path))
     assert [(e.name, e.labels[0].label, e.columns["age"]) for e in entries] == [
-        ("a.png", "1", 40.0),
-        ("b.png", "0", None),
+        ("a.png", "p", 40.0),
+        ("b.png", "q", None),
     ]
 
 
