@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,10 +21,11 @@ from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases
 from hounsfield.plan.resolved import Resolved, leaves
 from hounsfield.plan.schema import EvaluationPlan, Plan, TaskPlan, TrainingPlan
+from hounsfield.reports import style
 from hounsfield.reports.view import View
 from hounsfield.run import Run
 
-QUICK = Resampling(200, 0)
+QUICK = Resampling(100, 0)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _run(folder: Path, recipe: Recipe, catalog: Catalog, split: Split) -> Run:
     plan = Plan(
         task=TaskPlan(target="finding", settings={"classes": recipe.classes}),
         training=TrainingPlan(seeds=recipe.seeds, epochs=12),
-        evaluation=EvaluationPlan(resamples=200),
+        evaluation=EvaluationPlan(resamples=100),
     )
     by = ("rule", "default", "user", "measured")
     choices = {
@@ -264,6 +265,14 @@ def _evaluate(cases: Cases, catalog: Catalog, recipe: Recipe) -> Evaluation:
         estimates=(*estimates(metrics, cases, "all", QUICK), *groups.estimates),
         unlike=3,
     )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def coarse() -> Iterator[None]:
+    """Pictures for papers take time that tests can spare."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(style.RC, "savefig.dpi", 60)
+        yield
 
 
 @pytest.fixture(scope="session")

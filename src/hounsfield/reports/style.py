@@ -29,6 +29,7 @@ VARIABLES = {INK: "--ink", SOFT: "--soft", GRID: "--line", CARD: "--card"} | {
     colour: f"--s{number}" for number, colour in enumerate(SERIES)
 }
 WIDTH = 4.2  # inches: one column of the report, and readable on a telephone
+LINE = 58  # characters that fit under a panel
 RC: Any = {
     "figure.figsize": (WIDTH, 3.3),
     "figure.dpi": 100,
@@ -136,9 +137,12 @@ def _unique_ids(text: str, name: str) -> str:
     return re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", text)
 
 
-def legend_below(axes: Axes, columns: int = 1) -> None:
-    """A legend under the panel, where it hides no data."""
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns)
+def legend_below(axes: Axes, columns: int = 1, at: tuple[float, float] = (0.5, -0.17)) -> None:
+    """A legend under the panel, where it hides no data; one name a line where they are long."""
+    _, labels = axes.get_legend_handles_labels()
+    widest = max(map(len, labels), default=0)
+    fits = max(1, LINE // (widest + 6))
+    axes.legend(loc="upper center", bbox_to_anchor=at, ncols=min(columns, fits))
 
 
 def clear_ticks(axes: Axes, sides: Sequence[str] = ("top", "right", "left")) -> None:

@@ -25,7 +25,7 @@ def draw(view: View) -> list[Figure]:
     if not parts:
         return []
     labels = table["label"].unique(maintain_order=True).to_list()[:MOST_CLASSES]
-    canvas, axes = style.panel(1.0 + 0.55 * len(parts))
+    canvas, axes = style.panel(1.0 + 0.55 * len(parts) + 0.2 * (len(labels) // 2))
     left = np.zeros(len(parts))
     counts = {(row["part"], row["label"]): row["cases"] for row in table.iter_rows(named=True)}
     for number, label in enumerate(labels):
@@ -44,5 +44,5 @@ def draw(view: View) -> list[Figure]:
     axes.grid(visible=False)
     axes.set_xticks([])
     style.clear_ticks(axes, ("top", "right", "left", "bottom"))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.02), ncols=min(len(labels), 3))
+    style.legend_below(axes, columns=3, at=(0.4, -0.02))
     return [Figure.of(canvas, "flow", "Which cases went where", CAPTION)]
