@@ -156,9 +156,9 @@ def apply(
     """
     if on_leak == "allow":
         return split, ()
-    sure = [f for f in audit.findings if f.kind == "patient-overlap" and f.severity == "stop"]
-    for finding in sure:
-        raise _leak(finding.text, finding.groups, finding.remedy)
+    for finding in audit.findings:
+        if finding.kind == "patient-overlap" and finding.severity == "stop":
+            raise _leak(finding.text, finding.groups, finding.remedy)
     lost = leaving(audit, split)
     if not lost:
         return split, ()

@@ -44,16 +44,17 @@ def views(small: NDArray[np.uint8], tried: NDArray[np.float64]) -> Floats:
     to = shrink(small.shape[-1], GRID)
     detail = structure(to @ small.astype(np.float32) @ to.T, *BAND)
     vectors = np.empty((len(tried), len(small), CELLS * CELLS), np.float32)
-    for out, (sx, sy, tx, ty) in zip(vectors, tried, strict=True):
-        out[:] = (seen_through(sy, ty) @ detail @ seen_through(sx, tx).T).reshape(len(small), -1)
-        out -= out.mean(1, keepdims=True)
-        out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+    for k, (sx, sy, tx, ty) in enumerate(tried):
+        seen = seen_through(sy, ty) @ detail @ seen_through(sx, tx).T
+        flat = seen.reshape(len(small), -1)
+        flat = flat - flat.mean(1, keepdims=True)
+        vectors[k] = flat / np.maximum(np.linalg.norm(flat, axis=1, keepdims=True), 1e-6)
     return vectors
 
 
 @dataclass(frozen=True, eq=False)
 class Basis:
-    """What pictures have in common (`mean`), and the (CELLS², D) directions in which they differ."""
+    """What pictures share (`mean`), and the (CELLS², D) `directions` in which they differ."""
 
     mean: Floats
     directions: Floats
