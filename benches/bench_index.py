@@ -100,8 +100,7 @@ def main() -> None:
     for name, seconds in say.items():
         print(f"{name:34} {asked.files / seconds:8.0f} files/s   ratio {hashed / seconds:5.2f}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory: {peak:.0f} MB, and {workers:.0f} MB a worker at most")
+    print(f"peak memory: {peak:.0f} MB")
 
 
 if __name__ == "__main__":

@@ -93,15 +93,12 @@ def text_of(file: Path) -> str:
     return text
 
 
-def test_processes_find_the_same_as_one(tmp_path: Path, monkeypatch) -> None:
-    from hounsfield.catalog import examine
-
+def test_threads_find_the_same_as_one(tmp_path: Path) -> None:
     for n in range(70):
         write_dicom(tmp_path / "in" / f"{n:02}.dcm", f"P{n // 2}", study=f"1.2.3.{n}")
     (tmp_path / "in" / "99.dcm").write_text("no image")
     alone = scan([tmp_path / "in"], tmp_path / "alone", IndexSettings(workers=0, keep_ids=True))
-    monkeypatch.setattr(examine, "FEW", 0)
-    many = scan([tmp_path / "in"], tmp_path / "many", IndexSettings(workers=2, keep_ids=True))
+    many = scan([tmp_path / "in"], tmp_path / "many", IndexSettings(workers=4, keep_ids=True))
     assert alone.catalog.images.height == 70
     assert alone.catalog.images.equals(many.catalog.images)
     assert alone.catalog.cases.equals(many.catalog.cases)

@@ -39,7 +39,9 @@ class IndexSettings(BaseModel):
     label_map: Path | None = Field(
         None, description="YAML or CSV: label -> new label, also SOURCE/LABEL; an empty one drops"
     )
-    workers: int | None = Field(None, ge=0, description="processes; as many as cores by default")
+    workers: int | None = Field(
+        None, ge=0, description="threads that read; as many as cores if not given"
+    )
     keep_ids: bool = Field(False, description="keep true names and ids in the tables")
     sources: tuple[str, ...] = Field((), description="what to call each folder in the tables")
 

@@ -45,7 +45,7 @@ def index(
     source
         What to call each folder in the tables, in the order of the folders.
     workers
-        Processes that read; as many as cores if not given, 0 for none.
+        Threads that read; as many as cores if not given.
     keep_ids
         Keep true names and numbers of patients and files in the tables.
     """
