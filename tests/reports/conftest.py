@@ -284,4 +284,4 @@ def view(tmp_path_factory: pytest.TempPathFactory) -> View:
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., View]:
     """A view of another recipe."""
-    return lambda **changes: make_view(tmp_path / "made", Recipe(**changes))
+    return lambda **changes: make_view(tmp_path / "made", Recipe(**{"patients": 150} | changes))

@@ -52,4 +52,5 @@ def test_words() -> None:
     assert numbers.seconds(9.6) == "9.6 s"
     assert numbers.seconds(185) == "3 min 5 s"
     assert numbers.seconds(7800) == "2 h 10 min"
+    assert numbers.plain(-0.001, 2, sign=True) == "0.00"
     assert numbers.plain(-0.031, 2, sign=True) == "−0.03"

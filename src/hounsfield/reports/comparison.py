@@ -155,7 +155,7 @@ def sentence(pair: Pair) -> str:
 
 def _row(found: Difference, widest: float) -> Row:
     change, interval = numbers.difference(found)
-    places = numbers.digits(found.low, found.high)
+    places = numbers.places_of(found)
     ends = np.array([found.low, found.high, found.difference])
     left, right, point = np.nan_to_num(50 + 50 * ends / widest, nan=-1.0).tolist()
     return Row(

@@ -10,12 +10,12 @@ from hounsfield.evaluation.estimate import Estimate
 UNDEFINED = "–"
 
 
-def digits(low: float, high: float) -> int:
-    """Decimals whose last one is at most a quarter of the interval's width; 2 to 4 of them."""
+def digits(low: float, high: float, parts: int = 4) -> int:
+    """Decimals, 2 to 4, whose last one is at most this part of the interval's width: a quarter."""
     width = high - low
     if not math.isfinite(width) or width <= 0:
         return 2
-    return min(max(math.ceil(-math.log10(width / 4)), 2), 4)
+    return min(max(math.ceil(-math.log10(width / parts)), 2), 4)
 
 
 def value(estimate: Estimate) -> str:
@@ -35,9 +35,14 @@ def interval(estimate: Estimate) -> str:
     return UNDEFINED if UNDEFINED in (low, high) else f"{low} to {high}"
 
 
+def places_of(found: Difference) -> int:
+    """Decimals of a difference: a tenth of its interval, for its end may lie close to 0."""
+    return digits(found.low, found.high, 10)
+
+
 def difference(found: Difference) -> tuple[str, str]:
     """The difference and its interval with their signs, ("+0.04", "+0.01 to +0.07")."""
-    places = digits(found.low, found.high)
+    places = places_of(found)
     shown = [plain(x, places, sign=True) for x in (found.difference, found.low, found.high)]
     return shown[0], UNDEFINED if UNDEFINED in shown else f"{shown[1]} to {shown[2]}"
 
@@ -81,4 +86,4 @@ def plain(x: float, places: int, sign: bool = False) -> str:
     if not math.isfinite(x):
         return UNDEFINED
     text = f"{x:{'+' if sign else ''}.{places}f}"
-    return text.replace("-", "−")
+    return text.lstrip("+-") if float(text) == 0 else text.replace("-", "−")

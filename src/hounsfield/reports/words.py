@@ -96,7 +96,7 @@ def fall(view: View) -> str:
     if found is None:
         return ""
     change, interval = numbers.difference(found)
-    places = numbers.digits(found.low, found.high)
+    places = numbers.places_of(found)
     clear = "" if found.low <= 0 <= found.high else " This is more than chance explains."
     open_ = " Chance alone could explain it." if found.low <= 0 <= found.high else ""
     return (

@@ -33,4 +33,6 @@ class Figure:
     @classmethod
     def of(cls, canvas: Canvas, name: str, title: str, caption: str) -> Figure:
         """A finished drawing as SVG and PNG."""
-        return cls(name, title, caption, png=style.png(canvas), svg=style.svg(canvas, name))
+        png = style.png(canvas)
+        canvas.set_layout_engine("none")  # laid out once: the SVG is the same drawing
+        return cls(name, title, caption, png=png, svg=style.svg(canvas, name))
