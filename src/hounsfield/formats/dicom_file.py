@@ -66,7 +66,7 @@ def looks_like_dicom(head: bytes) -> bool:
                 coding = _guess(head, at)
     except EndsEarly:
         return False
-    return len(tags) > 1 and tags == sorted(set(tags)) and all(tag >> 16 <= 0x20 for tag in tags)
+    return len(tags) > 1 and tags == sorted(set(tags)) and tags[-1] >> 16 <= 0x7FE0
 
 
 # Groups 0002 and 0008, with the elements that can come first, little and big endian

@@ -62,6 +62,9 @@ COMPLEX = (32, 1792)
 COLOUR = (128, 2304)
 
 # xyzt_units: bits 0-2 are space (as mm), bits 3-5 time (as s)
+# Of 1 - b² - c² - d², as float32 stores b, c, d; nibabel has the same bound
+_ROUNDING = 3 * float(np.finfo(np.float32).eps)
+_SLACK = 1e-4
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _SECONDS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
 
@@ -213,14 +216,17 @@ def _qform(fields: Fields) -> NDArray[np.float64]:
     """Method 2 of nifti1.h: a unit quaternion, voxel sizes, and the handedness in pixdim[0]."""
     b, c, d = (float(value) for value in fields.values["quatern"])
     square = 1.0 - (b * b + c * c + d * d)
-    a = np.sqrt(square) if square > 0 else 0.0
-    if square < 0:  # rounding alone may push it below 0
-        if square < -1e-4:
-            raise GeometryError(
-                f"the quaternion {b, c, d} is longer than 1", file=fields.file,
-                remedy="correct the header",
-            )  # fmt: skip
-        b, c, d = (value / np.sqrt(b * b + c * c + d * d) for value in (b, c, d))
+    if square < -_SLACK:
+        raise GeometryError(
+            f"the quaternion {b, c, d} is longer than 1",
+            file=fields.file,
+            remedy="correct the header",
+        )
+    if square < _ROUNDING:  # a half turn: the three lie on the unit sphere but for rounding
+        length = np.sqrt(b * b + c * c + d * d)
+        a, b, c, d = 0.0, b / length, c / length, d / length
+    else:
+        a = np.sqrt(square)
     rotation = np.array(
         [
             [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

@@ -72,7 +72,12 @@ def read(source: Source, like: Like | None = None) -> Image:
 
     head = header(source)
     with refusing(source.file, "the picture"):
-        pixels = np.asarray(imagecodecs.png_decode(source.file.read_bytes()))
+        data = source.file.read_bytes()
+        if data.rfind(b"IEND") < 0:
+            raise FormatError(
+                "the picture has no end", file=source.file, remedy="copy the file again; truncated"
+            )
+        pixels = np.asarray(imagecodecs.png_decode(data))
         image = as_image(pixels, head)
         array = chosen(image.array, like, source.file)
         return Image(as_small(array), None, head.channels, image.stored)

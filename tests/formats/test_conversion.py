@@ -1,0 +1,165 @@
+"""convert and info: what is kept, what is refused, what is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hounsfield import formats
+from hounsfield.cli import main
+from hounsfield.errors import FormatError, InputError, UsageError
+from hounsfield.formats.conversion import Choices, convert, picture
+from hounsfield.geometry import Patient, Plane
+from hounsfield.image import Image
+
+STORED = np.arange(48, dtype=np.uint16).reshape(6, 8) * 85
+RADIOGRAPH: dict[str, Any] = {
+    "BitsStored": 12, "HighBit": 11, "ImagerPixelSpacing": [0.2, 0.1], "WindowCenter": 2000,
+    "WindowWidth": 2001, "PatientID": "planted id", "PatientName": "Planted^Name",
+}  # fmt: skip
+
+
+def test_a_radiograph_to_png_of_its_own_bits(make_dicom: Any, tmp_path: Path) -> None:
+    notes = convert(make_dicom(STORED, **RADIOGRAPH), tmp_path / "x.png", Choices())
+    np.testing.assert_array_equal(formats.read(tmp_path / "x.png").array[0, 0], STORED)
+    assert "0.1 × 0.2 mm" in notes[0]
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_radiograph_to_a_windowed_png(make_dicom: Any, tmp_path: Path, bits: int) -> None:
+    convert(make_dicom(STORED, **RADIOGRAPH), tmp_path / "x.png", Choices(voi=True, bits=bits))
+    values = formats.read(tmp_path / "x.png").array[0, 0]
+    top = 2**bits - 1
+    expected = np.clip((STORED - 999.5) / 2000, 0, 1) * top
+    np.testing.assert_allclose(values, expected, atol=0.51)
+    assert values.dtype == (np.uint8 if bits == 8 else np.uint16)
+
+
+def test_a_radiograph_to_nifti_keeps_its_pixel_size(make_dicom: Any, tmp_path: Path) -> None:
+    assert convert(make_dicom(STORED, **RADIOGRAPH), tmp_path / "x.nii.gz", Choices()) == []
+    assert formats.header(tmp_path / "x.nii.gz").geometry == Plane((0.1, 0.2), "detector")
+    assert b"lanted" not in (tmp_path / "x.nii.gz").read_bytes()
+
+
+def test_a_slice_of_a_volume(oblique: Image, tmp_path: Path) -> None:
+    formats.write(oblique, tmp_path / "x.nii")
+    with pytest.raises(FormatError, match="1×3 planes"):
+        convert(tmp_path / "x.nii", tmp_path / "x.png", Choices(window=(0, 100)))
+    convert(tmp_path / "x.nii", tmp_path / "one.nii", Choices(plane=2))
+    one = formats.read(tmp_path / "one.nii")
+    np.testing.assert_array_equal(one.array, oblique.array[:, 2:])
+    assert isinstance(one.geometry, Patient)
+    assert isinstance(oblique.geometry, Patient)
+    np.testing.assert_allclose(
+        one.geometry.affine @ [1, 1, 0, 1], oblique.geometry.affine @ [1, 1, 2, 1], atol=1e-5
+    )
+    with pytest.raises(InputError, match="no plane 3"):
+        convert(tmp_path / "x.nii", tmp_path / "y.nii", Choices(plane=3))
+
+
+def test_no_silent_loss(tmp_path: Path) -> None:
+    for values, why in ((np.full((2, 2), -5, np.int16), "negative"), (np.eye(2), "whole numbers")):
+        formats.write(Image.from_numpy(values), tmp_path / "x.nii")
+        with pytest.raises(FormatError, match=why) as caught:
+            convert(tmp_path / "x.nii", tmp_path / "x.png", Choices())
+        assert caught.value.file == tmp_path / "x.nii"
+        assert "window" in (caught.value.remedy or "")
+        assert not (tmp_path / "x.png").exists()
+
+
+def test_nan_is_not_made_a_number(tmp_path: Path) -> None:
+    formats.write(Image.from_numpy(np.array([[np.nan, 1.0]], np.float32)), tmp_path / "x.nii")
+    with pytest.raises(FormatError, match="NaN"):
+        convert(tmp_path / "x.nii", tmp_path / "x.png", Choices(window=(0, 1)))
+
+
+def test_nothing_is_overwritten_unasked(make_dicom: Any, tmp_path: Path) -> None:
+    path = make_dicom(STORED)
+    (tmp_path / "x.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match="exists"):
+        convert(path, tmp_path / "x.png", Choices())
+    assert (tmp_path / "x.png").read_bytes() == b"mine"
+    convert(path, tmp_path / "x.png", Choices(overwrite=True))
+    np.testing.assert_array_equal(formats.read(tmp_path / "x.png").array[0, 0], STORED)
+
+
+@pytest.fixture
+def folder(make_dicom: Any, tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    make_dicom(STORED, **RADIOGRAPH).rename(folder / "deep/Planted_Name.dcm")
+    formats.write(Image.from_numpy(np.ones((4, 4), np.uint8)), folder / "a.png")
+    formats.write(Image.from_numpy(np.ones((4, 4), np.uint8)), folder / "a.tif")
+    np.savez(folder / "set.npz", v_images=np.ones((2, 4, 4), np.uint8), v_labels=[0, 1])
+    (folder / "1.2.840.5").write_text("no image")
+    (folder / "Planted Name.txt").write_text("no image")
+    return folder
+
+
+def test_a_folder_keeps_its_tree(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert main(["convert", str(folder), str(out)]) == 0
+    written = sorted(str(path.relative_to(out)) for path in out.rglob("*.nii.gz"))
+    assert written == [
+        "a-2.nii.gz", "a.nii.gz", "deep/Planted_Name.nii.gz",
+        "set/v_images-0.nii.gz", "set/v_images-1.nii.gz",
+    ]  # fmt: skip
+    told = capsys.readouterr().out
+    assert "5 images written" in told
+    assert "Not converted (2×)" in told
+    assert main(["convert", str(folder), str(out)]) == 3  # everything is there already
+
+
+def test_info_of_a_file(make_dicom: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    path = make_dicom(STORED, **RADIOGRAPH)
+    assert main(["info", str(path), "--values"]) == 0
+    told = capsys.readouterr().out
+    for word in ("dicom", "CR", "8 × 6", "0.1 × 0.2 mm", "at the detector", "0 to 3995"):
+        assert word in told
+    assert "lanted" not in told
+    assert main(["info", str(path), "--phi"]) == 0
+    assert "planted id" in capsys.readouterr().out
+
+
+def test_info_of_a_folder_names_nobody(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "dicom CR" in told
+    assert "2  unreadable" in told
+    assert "1.2.840.5" in told
+    assert "lanted" not in told
+    assert main(["info", str(folder), "--phi"]) == 0
+    assert "Planted Name.txt" in capsys.readouterr().out
+
+
+def test_info_of_many_images_and_of_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder / "set.npz"
+    assert main(["info", str(path)]) == 0
+    assert "v_images: 2 of 1×1×4×4 uint8" in capsys.readouterr().out
+    assert main(["info", f"{path}#v_images/1"]) == 0
+    assert "4 × 4" in capsys.readouterr().out
+    assert main(["info", str(path), "--values"]) == 2
+
+
+def test_info_draws_the_middle_slice(oblique: Image, tmp_path: Path) -> None:
+    formats.write(oblique, tmp_path / "x.nii")
+    assert main(["info", str(tmp_path / "x.nii"), "--picture", str(tmp_path / "x.png")]) == 0
+    drawn = formats.read(tmp_path / "x.png").array[0, 0]
+    np.testing.assert_array_equal(drawn, picture(oblique, None))
+    assert drawn[0, 0] < drawn[-1, -1]
+
+
+def test_info_of_what_is_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(tmp_path / "nowhere")]) == 3
+    assert main(["info", str(tmp_path)]) == 3
+    (tmp_path / "empty").write_bytes(b"")
+    assert main(["info", str(tmp_path / "empty")]) == 3
+    told = capsys.readouterr().err
+    assert "no such file" in told
+    assert "no files" in told
+    assert "0 bytes" in told
