@@ -7,12 +7,13 @@ Heavy rooms are imported where they are entered, so that help appears at once.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.errors import InputError, RunError
+from hounsfield.errors import HounsfieldError, InputError, RunError
 from hounsfield.progress import Silent, Watch
 
 if TYPE_CHECKING:
@@ -91,7 +92,12 @@ def train(
     beside = beside_run(run.path)
     beside.mkdir(parents=True, exist_ok=True)
     (beside / "request.json").write_text(json.dumps(request, default=str))
-    return resume(run.path, watch=watch)
+    try:
+        return resume(run.path, watch=watch)
+    except HounsfieldError:
+        if run.status == "planned":  # refused before anything was trained: leave no half run
+            shutil.rmtree(run.path)
+        raise
 
 
 def resume(path: Data, *, watch: Watch = SILENT) -> Run:
@@ -199,8 +205,6 @@ def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.Dat
 
 def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch = SILENT) -> Run:
     """The whole way on simulated chest radiographs, in OUT/data and OUT/run."""
-    import shutil
-
     from hounsfield.catalog.phantoms import chest_xray
 
     out = Path(out)

@@ -52,4 +52,6 @@ def split_labelled(catalog: Catalog, strata: Sequence[str], asked: Asked) -> Spl
         )
     except ValidationError as error:
         raise UsageError(f"the split cannot be made: {error.errors()[0]['msg']}") from error
-    return deal(catalog, pl.Series("label", strata, dtype=pl.String), settings)
+    # A task whose cases are all of one kind (each has a mask) has nothing to stratify by.
+    labels = pl.Series("label", strata, dtype=pl.String) if len(set(strata)) > 1 else None
+    return deal(catalog, labels, settings)
