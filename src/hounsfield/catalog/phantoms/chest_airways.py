@@ -47,7 +47,7 @@ def airways(thorax: Thorax, tubes: Tubes) -> None:
 
 @lru_cache(maxsize=2)
 def vessels(thorax: Thorax) -> Tree:
-    """Arteries and veins of both lungs, from 5 mm radius down to under half a millimetre."""
+    """Arteries and veins of both lungs, from 5 mm radius down to half a millimetre."""
     rng = np.random.default_rng(thorax.vessel_seed)
     heights = np.arange(0, thorax.height + thorax.dome, dtype=np.float32)
     centre, width = lung_centre(thorax, heights).tolist(), lung_half_width(thorax, heights).tolist()
@@ -91,7 +91,7 @@ def _grow(
                 break
             points.append((x, y, z, r * (1 - 0.14 * k / steps)))
         else:
-            if r > 0.45 and level < 9:
+            if r > 0.55 and level < 9:
                 big, turn = 0.62 + 0.26 * share, (0.45 + 0.5 * far) * (1 if bend > 0.5 else -1)
                 thick, thin = 0.86 * r * big**0.33, 0.86 * r * (1 - big) ** 0.33
                 waiting.append((x, y, z, angle + turn * (1 - big), thick, level + 1))

@@ -88,7 +88,7 @@ def ribs(thorax: Thorax, tubes: Tubes) -> None:
             1.04 if thorax.male else 0.94
         )
         for side in (-1, 1):
-            theta = np.linspace(np.arcsin(min(19 / reach, 0.9)), last, 40)
+            theta = np.linspace(np.arcsin(min(19 / reach, 0.9)), last, 28)
             x = side * reach * np.sin(theta) + thorax.bend
             y = (
                 start

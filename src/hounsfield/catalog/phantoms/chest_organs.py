@@ -127,7 +127,10 @@ def lungs(thorax: Thorax, pose: Pose) -> Pair:
     balls = [*heart(thorax, pose), *_arch_and_roots(thorax, pose)]
     table = np.array([ball.row(projection) for ball in balls], np.float32)
     plate = np.stack(projection.plate)
-    others = _mediastinum(thorax, pose)
+    fixed = _mediastinum(thorax, pose)
+    covers = np.empty((len(fixed) + 1, 2, *x.shape), np.float32)
+    for cover, interval in zip(covers, fixed, strict=False):  # the last is for the dome
+        cover[0], cover[1] = interval
     lengths = []
     for side in (-1, 1):
         xi = np.abs((side * x - centre) / np.maximum(width, 1e-3))
@@ -135,7 +138,7 @@ def lungs(thorax: Thorax, pose: Pose) -> Pair:
         base = dome_top(thorax, pose, side) + thorax.dome
         ends = np.clip((base + 30 - y) / 26, 0, 1)  # the recess closes below the angles
         half = half_depth * np.sqrt(inside * ends) * (width > 0)
-        covers = np.stack([np.stack(cover) for cover in [*others, _dome(thorax, pose, side)]])
+        covers[-1, 0], covers[-1, 1] = _dome(thorax, pose, side)
         length = np.empty_like(half)
         uncovered(middle - half, middle + half, plate, table, covers, length)
         lengths.append(length)
