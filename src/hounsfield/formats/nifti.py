@@ -184,7 +184,9 @@ def _geometry(fields: Fields, first: int) -> Geometry:
     if method == "none" and fields.dim[2] == 1:
         if note == nifti_write.NO_GEOMETRY:
             return None
-        x, y = (float(abs(size)) * fields.millimetres for size in fields.values["pixdim"][1:3])
+        # The shortest decimal of the stored float32 or float64: 0.1, not 0.10000000149
+        sizes = (abs(float(str(size))) for size in fields.values["pixdim"][1:3])
+        x, y = (size * fields.millimetres for size in sizes)
         named = nifti_write.CALIBRATIONS.get(note, "unknown")
         return Plane((x, y), named) if x > 0 and y > 0 else None
     if method == "none" and note == nifti_write.NO_GEOMETRY:

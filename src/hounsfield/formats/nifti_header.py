@@ -61,10 +61,11 @@ DATATYPES = {
 COMPLEX = (32, 1792)
 COLOUR = (128, 2304)
 
-# xyzt_units: bits 0-2 are space (as mm), bits 3-5 time (as s)
 # Of 1 - b² - c² - d², as float32 stores b, c, d; nibabel has the same bound
 _ROUNDING = 3 * float(np.finfo(np.float32).eps)
 _SLACK = 1e-4
+
+# xyzt_units: bits 0-2 are space (as mm), bits 3-5 time (as s)
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 _SECONDS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
 

@@ -21,6 +21,7 @@ from hounsfield.image import RGB, Image
 SUFFIX = ".png"
 EXTRA = None
 
+_END = b"IEND\xaeB`\x82"
 _MAGIC = b"\x89PNG\r\n\x1a\n"
 # colour type -> (name, samples we keep), PNG specification 11.2.2
 _TYPES = {0: ("grey", 1), 2: ("RGB", 3), 3: ("palette", 3), 4: ("grey + alpha", 1), 6: ("RGBA", 3)}
@@ -73,7 +74,7 @@ def read(source: Source, like: Like | None = None) -> Image:
     head = header(source)
     with refusing(source.file, "the picture"):
         data = source.file.read_bytes()
-        if data.rfind(b"IEND") < 0:
+        if _END not in data:
             raise FormatError(
                 "the picture has no end", file=source.file, remedy="copy the file again; truncated"
             )
