@@ -110,6 +110,16 @@ def test_many_classes_draw(build) -> None:
     assert all(f"{name}: AUROC " in roc.svg for name in "abc")
     assert module("reliability").draw(view)
     assert len(module("mistakes").draw(view)) == 8
+    right = int((view.cases.truth == view.cases.decision).sum())
+    assert f"called right ({right})" in module("scores").draw(view)[0].svg
+
+
+def test_all_cases_are_in_the_flow_when_classes_are_many(build) -> None:
+    view = build(classes=tuple("abcdefghijkl"), with_files=False)
+    (flow,) = module("flow").draw(view)
+    for part in ("train", "val", "test"):
+        assert f"{len(view.run.split.cases(part))} cases" in flow.svg
+    assert "5 other classes" in flow.svg
 
 
 def test_many_labels_draw_one_panel_each(build) -> None:

@@ -179,6 +179,7 @@ def test_names_cannot_become_markup(build) -> None:
 def test_unknown_patients_are_said_plainly(build, write) -> None:
     page = write(build(known="unknown"))
     assert "Per image, patients unknown" in page.text
+    assert "Training unknown " in page.text
 
 
 def test_few_patients_are_marked_unreliable(build, write) -> None:

@@ -49,6 +49,8 @@ def test_words() -> None:
     assert numbers.listed(["a", "b", "c"]) == "a, b and c"
     assert numbers.listed(list("abcdefghij"), 3) == "a, b, c and 7 more"
     assert numbers.listed([]) == ""
+    assert numbers.sentence("one class is rare") == "One class is rare."
+    assert numbers.sentence("Done.") == "Done."
     assert numbers.seconds(9.6) == "9.6 s"
     assert numbers.seconds(185) == "3 min 5 s"
     assert numbers.seconds(7800) == "2 h 10 min"

@@ -13,7 +13,7 @@ def write(view: View) -> Path:
     """The model card in the evaluation's folder."""
     context = {
         "view": view,
-        "title": f"{view.target}: {view.plan.task.name}",
+        "title": words.title(view),
         "headline": words.headline(view),
         "warnings": words.warnings(view),
         "limits": limits.limits(view),

@@ -46,7 +46,7 @@ class Row:
     """One part of the data: its patients, images and cases by class."""
 
     part: str
-    patients: int
+    patients: int | None  # None: not known
     images: int
     labels: Mapping[str, int]
 
@@ -178,10 +178,11 @@ def _without(catalog: Catalog, labels: pl.DataFrame) -> str:
 
 
 def _row(name: str, table: pl.DataFrame, catalog: Catalog) -> Row:
-    inputs = catalog.cases.filter(pl.col("case").is_in(table["case"].to_list()))["inputs"]
-    return Row(
-        name, table["patient"].n_unique(), int(inputs.list.len().sum()), counted(table["label"])
-    )
+    mine = catalog.cases.filter(pl.col("case").is_in(table["case"].to_list()))
+    unknown = (mine["patient_known"].fill_null("unknown") == "unknown").all()
+    patients = None if unknown else table["patient"].n_unique()
+    labels = dict(sorted(counted(table["label"]).items()))
+    return Row(name, patients, int(mine["inputs"].list.len().sum()), labels)
 
 
 def _sex(code: str) -> str:

@@ -81,8 +81,10 @@ def contents(view: View) -> dict[str, Any]:
     return {
         "view": view,
         "evaluation": evaluation,
-        "title": f"{view.target}: {view.plan.task.name}",
-        "run_name": run.path.name,
+        "title": words.title(view),
+        "counts": words.counts(evaluation),
+        "unit": "Images" if words.per_image(evaluation) else "Patients",
+        "run_name": run.path.resolve().name,
         "where": words.part_of(evaluation),
         "headline": words.headline(view),
         "first": line(evaluation.first()),

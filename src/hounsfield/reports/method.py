@@ -92,7 +92,7 @@ def versions(run: Run) -> dict[str, str]:
 def commands(run: Run) -> list[str]:
     """The command lines that make the run again."""
     asked = run.state.get("command")
-    again = f"hounsfield train {run.path.name}/plan.yaml --out AGAIN"
+    again = f"hounsfield train DATA --plan {run.path.resolve().name}/plan.yaml --out AGAIN"
     return [str(asked)] if asked else [again]
 
 

@@ -71,6 +71,13 @@ def listed(names: list[str], most: int = 8) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def sentence(text: str) -> str:
+    """A capital first and a full stop last; what begins with a command stays as it is."""
+    text = text.strip()
+    text = text[:1].upper() + text[1:]
+    return text if not text or text[-1] in ".!?…:" else f"{text}."
+
+
 def seconds(duration: float) -> str:
     """ "42 s", "3 min 5 s", "2 h 10 min"."""
     whole = round(duration)

@@ -11,6 +11,7 @@ from rich.text import Text
 from hounsfield.evaluation.estimate import Estimate
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.reports import numbers
+from hounsfield.reports.words import counts
 
 BAR = 24  # characters from 0 to 1
 
@@ -25,8 +26,7 @@ def print_estimates(evaluation: Evaluation, console: Console | None = None) -> N
 
 def estimates_table(evaluation: Evaluation) -> Table:
     """One row an estimate; names are plain text, never markup."""
-    who = numbers.count(evaluation.patients, "patient")
-    title = f"{evaluation.name}: {numbers.count(evaluation.cases, 'case')}, {who}"
+    title = f"{evaluation.name}: {counts(evaluation)}"
     table = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     table.add_column("value", justify="right", style="bold", no_wrap=True)

@@ -51,11 +51,6 @@ class View:
         return self.run.resolved.plan
 
     @property
-    def target(self) -> str:
-        """What is predicted, in words."""
-        return self.plan.task.target or self.plan.task.name
-
-    @property
     def resampling(self) -> Resampling:
         return Resampling(self.plan.evaluation.resamples, self.plan.evaluation.seed)
 

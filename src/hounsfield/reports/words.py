@@ -41,7 +41,7 @@ def who(view: View) -> str:
     """ "300 cases of 120 patients, 100 of them with pneumonia"."""
     evaluation = view.evaluation
     cases = numbers.count(evaluation.cases, "case")
-    if _per_image(evaluation):
+    if per_image(evaluation):
         counted = numbers.count(evaluation.cases, "image")
     else:
         counted = f"{numbers.count(evaluation.patients, 'patient')} ({cases})"
@@ -49,7 +49,7 @@ def who(view: View) -> str:
     if positive is None:
         return counted
     name, patients, images = positive
-    return f"{counted}, {images if _per_image(evaluation) else patients:,} of them with {name}"
+    return f"{counted}, {images if per_image(evaluation) else patients:,} of them with {name}"
 
 
 def headline(view: View) -> str:
@@ -76,11 +76,11 @@ def warnings(view: View) -> list[str]:
     evaluation = view.evaluation
     first = evaluation.first()
     found = [] if first.reliable else [f"{first.title} is unreliable: {first.note}."]
-    if _per_image(evaluation):
+    if per_image(evaluation):
         found.append("Per image, patients unknown: the intervals may be too narrow.")
     stops = [finding.text for finding in view.run.findings if finding.severity == "stop"]
     said = [note for note in evaluation.notes if note not in left_out(evaluation)]
-    if _per_image(evaluation):  # said already
+    if per_image(evaluation):  # said already
         said = [note for note in said if not note.startswith("Patients are unknown")]
     return [*found, *stops, *said]
 
@@ -133,9 +133,25 @@ def meaning(estimate: Estimate) -> str:
     return MEANING.get(estimate.metric, "")
 
 
-def _per_image(evaluation: Evaluation) -> bool:
-    known = {how for how, number in evaluation.patients_known.items() if number}
-    return known <= {"unknown"}
+def per_image(evaluation: Evaluation) -> bool:
+    """Whether nothing is known of which images show the same patient."""
+    return {how for how, number in evaluation.patients_known.items() if number} <= {"unknown"}
+
+
+def counts(evaluation: Evaluation) -> str:
+    """How many were evaluated."""
+    if per_image(evaluation):
+        return f"{numbers.count(evaluation.cases, 'image')}, patients unknown"
+    patients = numbers.count(evaluation.patients, "patient")
+    return f"{numbers.count(evaluation.cases, 'case')}, {patients}"
+
+
+def title(view: View) -> str:
+    """What the report is about."""
+    task, target = view.plan.task.name, view.plan.task.target
+    if target:
+        return f"{target}: {task}"
+    return f"{task}: {numbers.listed(list(view.cases.classes), 3)}" if view.cases.classes else task
 
 
 def _positive(cases: Cases) -> tuple[str, int, int] | None:

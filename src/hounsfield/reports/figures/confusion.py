@@ -55,7 +55,7 @@ def _draw(names: tuple[str, ...], counts: Ints, shares: Floats, file: str, title
         _number(axes, counts, shares)
     middles = np.arange(size) + 0.5
     labels = [style.shorten(name, 14) for name in names]
-    turned = size > 4 or max(map(len, labels)) * size > 44
+    turned = max(map(len, labels)) * size > 44
     axes.set_xticks(middles, labels, rotation=90 if turned else 0)
     upright = size <= 4
     axes.set_yticks(middles, labels, rotation=90 if upright else 0, va="center")

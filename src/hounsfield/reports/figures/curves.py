@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_CURVES = 6
+MOST_BANDS = 3  # more bands cover one another
 BAND_RESAMPLES = 1000  # a band drawn half a millimetre off is the same band
 
 Make = Callable[[Bools, Floats, Ints, Resampling], Curve]
@@ -41,9 +42,10 @@ def score_text(view: View, metric: str, class_name: str) -> str:
 
 def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
     """Draw the curves of the first classes with bands; returns those with points."""
-    resampling = Resampling(min(view.resampling.resamples, BAND_RESAMPLES), view.resampling.seed)
     drawn, looks = [], one_against_rest(view)
-    alone = len(looks) == 1
+    alone, bands = len(looks) == 1, len(looks) <= MOST_BANDS
+    resamples = min(view.resampling.resamples, BAND_RESAMPLES) if bands else 2
+    resampling = Resampling(resamples, view.resampling.seed)
     for number, (k, name) in enumerate(looks[:MOST_CURVES]):
         positive = actual(view.cases, k)
         curve = make(positive, view.cases.probability[:, k], view.cases.cluster, resampling)
@@ -54,14 +56,24 @@ def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
         label = score if alone and score else f"{style.shorten(name)}: {score}".removesuffix(": ")
         stairs = "steps-post" if curve.kind == "roc" else "steps-pre"
         axes.plot(curve.x, curve.y, drawstyle=stairs, color=colour, label=label)
-        axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
+        if bands:
+            axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=0.15, lw=0)
         drawn.append(curve)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     return drawn
 
 
-def left_out(view: View) -> str:
-    """A sentence about classes without a curve, or nothing."""
-    more = len(one_against_rest(view)) - MOST_CURVES
-    return f" The first {MOST_CURVES} classes are shown; {more} more are in the table." * (more > 0)
+def height(view: View) -> float:
+    """Inches, with room for a legend of all curves."""
+    return 3.7 + 0.19 * min(len(one_against_rest(view)), MOST_CURVES)
+
+
+def remarks(view: View) -> str:
+    """What the bands are, and which classes have no curve."""
+    number = len(one_against_rest(view))
+    said = " Band: 95 % interval over patients." if number <= MOST_BANDS else ""
+    more = number - MOST_CURVES
+    return said + f" The first {MOST_CURVES} classes are drawn; {more} more are in the table." * (
+        more > 0
+    )

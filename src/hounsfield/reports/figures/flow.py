@@ -24,20 +24,19 @@ def draw(view: View) -> list[Figure]:
     parts = [part for part in PARTS if part in table["part"].to_list()]
     if not parts:
         return []
-    labels = table["label"].unique(maintain_order=True).to_list()[:MOST_CLASSES]
-    canvas, axes = style.panel(1.0 + 0.55 * len(parts) + 0.2 * (len(labels) // 2))
-    left = np.zeros(len(parts))
     counts = {(row["part"], row["label"]): row["cases"] for row in table.iter_rows(named=True)}
-    for number, label in enumerate(labels):
-        widths = np.array([counts.get((part, label), 0) for part in parts], float)
-        name = style.shorten(label)
-        axes.barh(parts, widths, 0.62, left, color=style.series(number), label=name)
+    groups = _groups(table["label"].unique().sort().to_list())
+    canvas, axes = style.panel(1.0 + 0.55 * len(parts) + 0.2 * (len(groups) // 2))
+    left = np.zeros(len(parts))
+    for number, (name, labels) in enumerate(groups.items()):
+        widths = [sum(counts.get((part, label), 0) for label in labels) for part in parts]
+        colour = style.series(number)
+        axes.barh(parts, widths, 0.62, left, color=colour, label=style.shorten(name))
         left += widths
-    for y in range(len(parts)):
-        text = numbers.count(int(left[y]), "case")
-        axes.text(
-            left[y] + left.max() * 0.015, y, text, va="center", color=style.SOFT, fontsize=9.5
-        )
+    for y, width in enumerate(left):
+        text = numbers.count(int(width), "case")
+        at = width + left.max() * 0.015
+        axes.text(at, y, text, va="center", color=style.SOFT, fontsize=9.5)
     axes.set_yticks(range(len(parts)), [PARTS[part] for part in parts])
     axes.set_xlim(0, left.max() * 1.24)
     axes.invert_yaxis()
@@ -46,3 +45,11 @@ def draw(view: View) -> list[Figure]:
     style.clear_ticks(axes, ("top", "right", "left", "bottom"))
     style.legend_below(axes, columns=3, at=(0.4, -0.02))
     return [Figure.of(canvas, "flow", "Which cases went where", CAPTION)]
+
+
+def _groups(labels: list[str]) -> dict[str, list[str]]:
+    """What has a colour of its own, by name; many classes share the last one."""
+    if len(labels) <= MOST_CLASSES:
+        return {label: [label] for label in labels}
+    own, rest = labels[: MOST_CLASSES - 1], labels[MOST_CLASSES - 1 :]
+    return {label: [label] for label in own} | {f"{len(rest)} other classes": rest}

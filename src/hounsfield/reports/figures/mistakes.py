@@ -6,6 +6,7 @@ import numpy as np
 
 from hounsfield.errors import HounsfieldError
 from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
+from hounsfield.reports import numbers
 from hounsfield.reports.figures import pictures
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
@@ -82,7 +83,13 @@ def _words(view: View, row: int) -> tuple[str, str]:
         given, label = (x[row] for x in _truth(cases))
         name = cases.classes[int(label)]
         right = "has it" if cases.truth[row, label] else "does not have it"
-        return f"{name}: {right}", f"The model says otherwise, with {1 - given:.0%}; {who}"
+        return (
+            f"{name}: {right}",
+            f"The model says otherwise, with {numbers.percent(1 - given, 1)}; {who}",
+        )
     truth, decision = (cases.classes[int(x[row])] for x in (cases.truth, cases.decision))
     probability = cases.probability[row, cases.decision[row]]
-    return f"Truly {truth}", f"The model says {decision}, with {probability:.0%}; {who}"
+    return (
+        f"Truly {truth}",
+        f"The model says {decision}, with {numbers.percent(probability, 1)}; {who}",
+    )

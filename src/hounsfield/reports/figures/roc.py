@@ -6,20 +6,20 @@ from hounsfield.evaluation import roc_curve
 from hounsfield.metrics.classification import actual, called
 from hounsfield.reports import style
 from hounsfield.reports.figures.contract import Figure, Section
-from hounsfield.reports.figures.curves import draw_curves, left_out, one_against_rest
+from hounsfield.reports.figures.curves import draw_curves, height, one_against_rest, remarks
 from hounsfield.reports.view import View
 
 SECTION: Section = "results"
 CAPTION = (
     "How many of the patients with the finding are found (up) at the price of how many false "
-    "alarms (right). The dashed diagonal is a coin's toss. Band: 95 % interval over patients."
+    "alarms (right). The dashed diagonal is a coin's toss."
 )
 
 
 @style.styled
 def draw(view: View) -> list[Figure]:
     """One panel; none where a class is missing."""
-    canvas, axes = style.panel(3.9)
+    canvas, axes = style.panel(height(view))
     axes.plot([0, 1], [0, 1], ls=(0, (4, 3)), lw=1, color=style.SOFT)
     drawn = draw_curves(view, axes, roc_curve, "auroc")
     if not drawn:
@@ -34,4 +34,4 @@ def draw(view: View) -> list[Figure]:
     axes.set_xlabel("False alarms (1 − specificity)")
     axes.set_ylabel("Found (sensitivity)")
     style.legend_below(axes)
-    return [Figure.of(canvas, "roc", "ROC curve", CAPTION + point + left_out(view))]
+    return [Figure.of(canvas, "roc", "ROC curve", CAPTION + point + remarks(view))]

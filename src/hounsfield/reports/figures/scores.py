@@ -14,29 +14,41 @@ from hounsfield.reports.view import View
 SECTION: Section = "results"
 BINS = [k / 25 for k in range(26)]
 MOST_PANELS = 4
-APART = "The less the two hills overlap, the better the model tells the cases apart."
+APART = "The less the two hills overlap, the better the scores tell the cases apart."
 EACH = "One value a case; a long left tail means that the model fails on some."
 
 
 @style.styled
 def draw(view: View) -> list[Figure]:
-    """One panel a class against the rest, or one a column of values."""
-    if not view.cases.classes:
+    """Two hills for two classes or each label, right and wrong for many classes, or columns."""
+    cases = view.cases
+    if not cases.classes:
         return [_column(n, name, values) for n, (name, values) in enumerate(_columns(view))]
+    if len(cases.classes) > 2 and not cases.multilabel:
+        given = cases.probability[np.arange(len(cases)), cases.decision]
+        right = cases.truth == cases.decision
+        hills = {"called wrong": given[~right], "called right": given[right]}
+        of = "Calibrated probability of the class chosen"
+        return [_hills(0, "Scores of right and wrong answers", of, hills)]
     figures = []
     for number, (k, name) in enumerate(one_against_rest(view)[:MOST_PANELS]):
-        mine, score = actual(view.cases, k), view.cases.probability[:, k]
-        rest = _rest(view, name)
-        canvas, axes = style.panel(2.9)
-        for values, of, colour in ((score[~mine], rest, 0), (score[mine], name, 1)):
-            label = f"truly {style.shorten(of)} ({len(values):,})"
-            axes.hist(values, BINS, color=style.series(colour), alpha=0.55, label=label)
-        axes.set_xlim(0, 1)
-        axes.set_xlabel(f"Calibrated probability of {style.shorten(name)}")
-        axes.set_ylabel("Cases")
-        style.legend_below(axes, columns=2)
-        figures.append(Figure.of(canvas, _file(number), f"Scores: {name}", APART))
+        mine, score = actual(cases, k), cases.probability[:, k]
+        hills = {f"truly {_rest(view, name)}": score[~mine], f"truly {name}": score[mine]}
+        of = f"Calibrated probability of {style.shorten(name)}"
+        figures.append(_hills(number, f"Scores: {name}", of, hills))
     return figures
+
+
+def _hills(number: int, title: str, of: str, hills: dict[str, Floats]) -> Figure:
+    canvas, axes = style.panel(2.9)
+    for colour, (name, values) in enumerate(hills.items()):
+        label = f"{style.shorten(name)} ({len(values):,})"
+        axes.hist(values, BINS, color=style.series(colour), alpha=0.55, label=label)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel(of)
+    axes.set_ylabel("Cases")
+    style.legend_below(axes, columns=2)
+    return Figure.of(canvas, _file(number), title, APART)
 
 
 def _column(number: int, name: str, values: Floats) -> Figure:
