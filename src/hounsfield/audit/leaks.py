@@ -22,7 +22,7 @@ SHOWN = 10  # so many are named in a message; all are in the finding
 
 
 def overlap(catalog: Catalog, split: Split) -> tuple[Finding, ...]:
-    """Patients in more than one part, or in more than one fold, by how they are known."""
+    """Patients in more than one part or fold, by how they are known, unless the split says so."""
     known = catalog.cases.select("case", "patient_known")
     table = split.table.drop("patient_known", strict=False).join(known, on="case", how="inner")
     findings = []
@@ -37,7 +37,15 @@ def overlap(catalog: Catalog, split: Split) -> tuple[Finding, ...]:
         guessed = shared.filter(pl.col("patient_known") == "guessed")
         findings += [_sure(sure, level)] if sure.height else []
         findings += [_guessed(guessed, level)] if guessed.height else []
-    return tuple(findings)
+    told = {
+        (f.severity, frozenset(group))
+        for f in split.findings
+        if f.kind == "patient-overlap"
+        for group in f.groups
+    }
+    return tuple(
+        f for f in findings if not all((f.severity, frozenset(g)) in told for g in f.groups)
+    )
 
 
 def patients(catalog: Catalog) -> tuple[Finding, ...]:
@@ -113,7 +121,7 @@ def _guessed(shared: pl.DataFrame, level: str) -> Finding:
 def crossing(audit: Audit, split: Split) -> tuple[Finding, ...]:
     """Duplicates that stand in more than one part, or in more than one fold of the training."""
     part = _column(split, "part")
-    fold = _column(split, "fold") if "fold" in split.table.columns else {}
+    fold = _column(split, "fold")
     findings = []
     kinds = (("exact", audit.exact), ("near", tuple(group.cases for group in audit.near)))
     for kind, groups in kinds:
@@ -156,9 +164,10 @@ def apply(
     """
     if on_leak == "allow":
         return split, ()
-    for finding in audit.findings:
-        if finding.kind == "patient-overlap" and finding.severity == "stop":
-            raise _leak(finding.text, finding.groups, finding.remedy)
+    for finding in (*audit.findings, *split.findings):
+        torn = _torn(finding, split)
+        if finding.kind == "patient-overlap" and finding.severity == "stop" and torn:
+            raise _leak(finding.text, torn, finding.remedy)
     lost = leaving(audit, split)
     if not lost:
         return split, ()
@@ -173,10 +182,16 @@ def apply(
     return replace(split, table=kept), _dropped(audit, split, lost)
 
 
+def _torn(finding: Finding, split: Split) -> list[tuple[str, ...]]:
+    """The finding's groups that this split still tears apart."""
+    home = dict(zip(split.table["case"], split.table.select("part", "fold").rows(), strict=True))
+    return [g for g in finding.groups if len({home[case] for case in g if case in home}) > 1]
+
+
 def leaving(audit: Audit, split: Split) -> tuple[str, ...]:
     """The cases that a split must lose so that no picture is in two parts or folds."""
     part = _column(split, "part")
-    fold = _column(split, "fold") if "fold" in split.table.columns else {}
+    fold = _column(split, "fold")
     lost: list[str] = []
     for group in audit.duplicates:
         placed = [case for case in group if part.get(case) in RANK]
