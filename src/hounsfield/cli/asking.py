@@ -12,8 +12,10 @@ from hounsfield.plan.schema import asked_model
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-# Every field of the plan is a flag: --training.epochs 3
-Flags = Annotated[asked_model() | None, Parameter(name="*", group="The plan's fields")]
+    Flags = BaseModel | None
+else:
+    # Every field of the plan is a flag: --training.epochs 3
+    Flags = Annotated[asked_model() | None, Parameter(name="*", group="The plan's fields")]
 
 
 def asked(flags: BaseModel | None, file: Path | None, short: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from hounsfield.preprocessing.contract import Augmentation, Preprocessing
+from hounsfield.preprocessing.settings import Augmentation, Preprocessing
 
 Settings = dict[str, int | float | bool | str | tuple[str, ...] | tuple[int, ...]]
 
