@@ -27,7 +27,7 @@ from hounsfield.formats.contract import Source
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 CHUNK = 64  # images a worker reads before it reports
 PART = 2048  # images in one file of the cache
-PROCESSES_FROM = 512  # fewer images are read before new processes would have started
+PROCESSES_FROM = 2**27  # pixels; fewer are read before new processes would have started
 ROW = {
     "key": pl.String,
     "pixels": pl.String,
@@ -73,7 +73,8 @@ def prints(
     keys = [_key(image, digest, s) for (image, digest), s in zip(rows, sources, strict=True)]
     known = _known(cache, with_small)
     todo = {key: s for key, s in zip(keys, sources, strict=True) if key not in known}
-    for made in _batches(_made(todo, with_small, workers, progress)):
+    pool = _pool(_pixels(catalog) * len(todo) // max(len(rows), 1), workers or os.cpu_count() or 1)
+    for made in _batches(_made(todo, pool, with_small, progress)):
         known.update({key: _light(one) for key, one in made})
         _keep(cache, made)
     fields = ("pixels", "blank", "problem", "has_small")
@@ -110,17 +111,23 @@ def _known(cache: Path, with_small: bool) -> dict[str, Light]:
     return known
 
 
+def _pixels(catalog: Catalog) -> int:
+    """How many pixels a catalog's images have; a million where a size is not known."""
+    size = pl.col("height").cast(pl.Int64) * pl.col("width") * pl.col("depth").fill_null(1)
+    return int(catalog.images.select(size.fill_null(10**6).sum()).item())
+
+
+def _pool(pixels: int, workers: int) -> Executor:
+    if workers > 1 and pixels >= PROCESSES_FROM:
+        return ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
+    return ThreadPoolExecutor(workers)
+
+
 def _made(
-    todo: dict[str, Source], with_small: bool, workers: int, progress: Progress | None
+    todo: dict[str, Source], pool: Executor, with_small: bool, progress: Progress | None
 ) -> Iterator[tuple[str, PixelPrint]]:
     keys = list(todo)
     chunks = [keys[i : i + CHUNK] for i in range(0, len(keys), CHUNK)]
-    workers = workers or os.cpu_count() or 1
-    pool: Executor
-    if workers > 1 and len(keys) >= PROCESSES_FROM:
-        pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"))
-    else:
-        pool = ThreadPoolExecutor(workers)
     try:
         jobs = pool.map(_read, [[todo[k] for k in chunk] for chunk in chunks], _same(with_small))
         done = 0
