@@ -18,7 +18,7 @@ def _command(kind: str) -> Callable[..., None]:
     settings: Any = module.Settings
     flags = Annotated[settings | None, Parameter(name="*", group="Settings")]
 
-    def phantom(out: Path, /, *, settings: flags = None) -> None:  # type: ignore[valid-type]
+    def phantom(out: Path, /, *, settings: flags = None) -> None:
         from hounsfield.cli.console import Terminal
 
         watch = Terminal(times=False)
