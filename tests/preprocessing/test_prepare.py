@@ -15,6 +15,7 @@ from hounsfield.preprocessing.contract import Preprocessing
 from hounsfield.preprocessing.intensity import measured
 from hounsfield.preprocessing.prepare import prepare, prepare_mask, summarise
 
+EIGHT = Preprocessing(size=(8, 10), fit="stretch")
 TYPES = (np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64)
 
 
@@ -223,3 +224,15 @@ def test_masks_that_do_not_fit_are_refused() -> None:
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Preprocessing(**wrong)  # type: ignore[arg-type]
+
+
+def test_masks_take_the_nearest_label() -> None:
+    labels = np.arange(20, dtype=np.uint8).reshape(4, 5)
+    image = Image.from_numpy(labels)
+    same = prepare(Image.from_numpy(np.kron(labels, np.ones((2, 2), np.uint8))), EIGHT)
+    doubled = prepare(image, EIGHT)
+    expected = np.kron(labels, np.ones((2, 2), np.uint8))
+    assert np.array_equal(prepare_mask(image, doubled)[0], expected)
+    assert np.array_equal(prepare_mask(Image.from_numpy(expected), same)[0], expected)
+    thirds = Image.from_numpy(np.kron(expected, np.ones((3, 3), np.uint8)))
+    assert np.array_equal(prepare_mask(thirds, prepare(thirds, EIGHT))[0], expected)
