@@ -26,7 +26,7 @@ _MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _WHITE_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 2, 3, 6
 _COLOURS = (_RGB, _YCBCR)
 _UNCOMPRESSED = 1
-_MAX_PAGES = 100_000
+_PAGE_BYTES = 60  # a directory of the least tags takes more
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -35,11 +35,8 @@ def sniff(head: bytes, path: Path) -> bool:
 
 def find(path: Path) -> list[Source]:
     """One image, or one for each size of page."""
-    with refusing(path, "the pages"):
-        from tifffile import TiffFile
-
-        with TiffFile(path) as tiff:
-            groups = _groups(tiff, path)
+    with refusing(path, "the pages"), _opened(path) as tiff:
+        groups = _groups(tiff, path)
     if len(groups) == 1:
         return [Source.of(path)]
     return [Source.of(path, str(number)) for number in range(len(groups))]
@@ -51,11 +48,8 @@ def header(source: Source) -> Header:
     Raises:
         FormatError: pages of a kind that is not read, or more pixels promised than stored.
     """
-    with refusing(source.file, "the header"):
-        from tifffile import TiffFile
-
-        with TiffFile(source.file) as tiff:
-            return _header(source, _pages(tiff, source))
+    with refusing(source.file, "the header"), _opened(source.file) as tiff:
+        return _header(source, _pages(tiff, source))
 
 
 def read(source: Source, like: Like | None = None) -> Image:
@@ -65,9 +59,7 @@ def read(source: Source, like: Like | None = None) -> Image:
         FormatError: as `header`, or the file is truncated or damaged.
     """
     with refusing(source.file, "the pages"):
-        from tifffile import TiffFile
-
-        with TiffFile(source.file) as tiff:
+        with _opened(source.file) as tiff:
             pages = _pages(tiff, source)
             head = _header(source, pages)
             first, last = frame_range(source, len(pages))
@@ -103,12 +95,26 @@ def write(image: Image, path: Path, like: Header | None = None) -> None:
     )
 
 
+def _opened(path: Path) -> Any:
+    """A tifffile reader; what it logs of damaged tags is judged here and told as an error."""
+    import logging
+
+    from tifffile import TiffFile
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    return TiffFile(path)
+
+
 def _groups(tiff: Any, path: Path) -> list[list[Any]]:
     """Pages of one shape and type together, in the order of their first page."""
     groups: dict[Any, list[Any]] = {}
+    room = path.stat().st_size // _PAGE_BYTES
     for number, page in enumerate(tiff.pages):
-        if number >= _MAX_PAGES:
-            raise FormatError(f"more than {_MAX_PAGES:,} pages", file=path)
+        if number > room:
+            raise FormatError(
+                f"promises more pages than fit it ({room:,})", file=path,
+                remedy="copy the file again; its directories are damaged",
+            )  # fmt: skip
         whole = page.aspage() if hasattr(page, "aspage") else page
         groups.setdefault((whole.shape, str(whole.dtype), whole.photometric), []).append(whole)
     if not groups:
