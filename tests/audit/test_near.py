@@ -62,11 +62,23 @@ def smalls(pictures: list[Pixels]) -> Pixels:
     return np.stack([small_picture(a[None, None]) for a in pictures])
 
 
-@pytest.mark.parametrize("name", VERSIONS)
-def test_every_version_is_found_and_nothing_else(name: str, phantoms: Pixels) -> None:
-    copies = [VERSIONS[name](phantoms[i]) for i in range(0, 12, 3)]
+@pytest.fixture(scope="module")
+def pairs(phantoms: Pixels) -> set[tuple[int, int]]:
+    """What is found among all phantoms and one version of each: copy i of phantom i is 40 + i."""
+    names = list(VERSIONS)
+    copies = [VERSIONS[names[i % len(names)]](picture) for i, picture in enumerate(phantoms)]
     matches = find(smalls([*phantoms, *copies]), AuditSettings().correlation, 2)
-    assert [(m.first, m.second) for m in matches] == [(0, 40), (3, 41), (6, 42), (9, 43)]
+    return {(match.first, match.second) for match in matches}
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_every_version_is_found(name: str, pairs: set[tuple[int, int]]) -> None:
+    start, step = list(VERSIONS).index(name), len(VERSIONS)
+    assert {(i, 40 + i) for i in range(start, 40, step)} <= pairs
+
+
+def test_no_two_people_are_taken_for_one(pairs: set[tuple[int, int]]) -> None:
+    assert pairs <= {(i, 40 + i) for i in range(40)}
 
 
 def test_the_crop_is_told_by_scale_and_shift(phantoms: Pixels) -> None:
