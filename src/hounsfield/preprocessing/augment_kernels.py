@@ -8,6 +8,7 @@ done by one thread, so the result does not depend on the number of threads.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -71,6 +72,10 @@ def applied(
 @lru_cache(maxsize=1)
 def _threads(count: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(count, "augment")
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the pool but none of its threads
+    os.register_at_fork(after_in_child=_threads.cache_clear)
 
 
 @njit(nogil=True, cache=True)
