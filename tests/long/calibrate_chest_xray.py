@@ -1,7 +1,7 @@
 """How well can one tell the phantom's pneumonia when told where to look?
 
 For every picture a place is drawn as for a real opacity; in half of them the opacity is there. The
-observer knows place, shape and strength of what may be there (the difference of the two pictures)
+observer knows place and outline of what may be there, but neither its strength nor its texture,
 and compares the place with its surroundings, with the mirrored place of the same chest and with
 the grey of both lungs. A cross-validated classifier (one picture a patient, five folds) weighs
 these. Its AUROC is the ceiling for anyone who must also find the place: it should be 0.97.
@@ -55,20 +55,20 @@ def case(patient: int, size: int, seed: int) -> tuple[list[float], int, float]:
     ill, well = small(render(exposure).pixels), small(render(exposure, opacities=False).pixels)
     present = patient % 2
     grey = ill if present else well
-    template = np.clip(ill - well - 0.1 * (ill - well).max(), 0, None)
+    outline = gaussian_filter(np.clip(ill - well, 0, None), 4)
+    template = np.clip(outline / outline.max() - 0.3, 0, None)
     # The surroundings: what a wide blur of the template reaches beyond it.
-    ring = np.clip(gaussian_filter(template, 7) - 0.5 * template, 0, None) * (template <= 0)
+    ring = gaussian_filter(template, 8) * (outline < 0.2 * outline.max())
     middle = round(float(exposure.pose.projection.points(0.0, 150.0, 10.0)[0]) * 128 / size)
     mirror = np.clip(2 * middle - np.arange(128), 0, 127)
     own, other = weighted(template, grey), weighted(template, grey[:, mirror])
     around, around_other = weighted(ring, grey), weighted(ring, grey[:, mirror])
-    expected = weighted(template, np.abs(ill - well))
-    fine = grey - gaussian_filter(grey, 4)
-    matched = float((template * fine).sum() / np.sqrt((template**2).sum() + 1e-9))
+    spread = np.sqrt(weighted(template, (grey - own) ** 2))
+    spread_other = np.sqrt(weighted(template, (grey[:, mirror] - other) ** 2))
     places = exposure.findings.opacities
     lung = np.percentile(grey[24:90, 16:112], [5, 25, 50, 75])
-    features = [own, other, around, around_other, own - other, own - around, matched, expected]
-    features += [own - around - other + around_other, (own - other) / max(expected, 0.01)]
+    features = [own, other, around, around_other, own - other, own - around]
+    features += [own - around - other + around_other, spread, spread_other]
     features += [places[0].side, places[0].across, places[0].down, len(places), *lung]
     return features, present, max(o.filled for o in places)
 
