@@ -155,3 +155,31 @@ def test_the_summary_counts_what_is_there(clinic: Path, tmp_path: Path, capsys) 
     assert "all 24 12" in lines
     assert "rejected 2" in lines
     assert "26 read, 0 unchanged" in lines
+
+
+def test_hashes_find_every_identical_picture_of_pneumoniamnist(
+    real_data: Path, tmp_path: Path
+) -> None:
+    """25 groups are known: 16 within train, 6 train–val, 2 train–train–val, 1 within test."""
+    file = real_data / "pneumoniamnist" / "pneumoniamnist.npz"
+    made = scan([file], tmp_path / "out", IndexSettings())
+    cases = made.catalog.cases.select("case", "part")
+    images = made.catalog.images.join(cases, left_on="image", right_on="case")
+    groups = images.group_by("hash").agg(pl.col("part").sort_by("image")).get_column("part")
+    same = [",".join(sorted(parts)) for parts in groups.to_list() if len(parts) > 1]
+    assert {one: same.count(one) for one in set(same)} == {
+        "train,train": 16,
+        "train,val": 6,
+        "train,train,val": 2,
+        "test,test": 1,
+    }
+
+
+def test_real_scans_of_several_vendors(real_data: Path, tmp_path: Path) -> None:
+    folders = [real_data / name for name in ("dicom-radiographs", "dicom-ct-tilt")]
+    made = scan(folders, tmp_path / "out", IndexSettings())
+    images = made.catalog.images
+    assert images["source"].n_unique() == 2
+    assert {"CT"} <= set(images["modality"])
+    assert images.filter(modality="CT").height >= 54
+    assert images["format"].unique().to_list() == ["dicom"]
