@@ -151,7 +151,7 @@ def opacity_centre(opacity: Opacity, thorax: Thorax, pose: Pose) -> tuple[float,
 
 
 def add_soft_distractors(findings: Findings, thorax: Thorax, pose: Pose, tubes: Tubes) -> None:
-    """Plates of collapsed lung, scars and nipples, as tubes of water."""
+    """Plates of collapsed lung and scars, as tubes of water."""
     rng = np.random.default_rng(findings.seed)
     floor, cage = thorax.height - pose.raised, thorax.cage
     for _ in range(findings.bands):
@@ -167,11 +167,17 @@ def add_soft_distractors(findings: Findings, thorax: Thorax, pose: Pose, tubes: 
         x = side * (cage * rng.uniform(0.30, 0.48) + rng.uniform(-14, 18) * s)
         y = rng.uniform(22, 42) + rng.uniform(18, 40) * s + 4 * rng.normal() * s * (1 - s)
         tubes.add((x, y, 15.0), rng.uniform(0.6, 1.3), rng.uniform(4, 8))
-    if findings.nipples:
-        reach, level = 0.62 * cage, (0.68 if thorax.male else 0.76) * thorax.height
-        for side in (-1, 1):
-            x = side * (reach + rng.normal(0, 4)) + np.array([0, 0.4])
-            tubes.add((x, level + rng.normal(0, 4), -thorax.depth - 28), 4.6, rng.uniform(5, 8))
+
+
+def add_nipples(findings: Findings, thorax: Thorax, tubes: Tubes) -> None:
+    """Their shadows over the lower lungs, as tubes of water on the skin."""
+    if not findings.nipples:
+        return
+    rng = np.random.default_rng([findings.seed, 2])
+    reach, level = 0.62 * thorax.cage, (0.68 if thorax.male else 0.76) * thorax.height
+    for side in (-1, 1):
+        x = side * (reach + rng.normal(0, 4)) + np.array([0, 0.4])
+        tubes.add((x, level + rng.normal(0, 4), -thorax.depth - 28), 4.6, rng.uniform(5, 8))
 
 
 def add_hard_distractors(findings: Findings, thorax: Thorax, pose: Pose, tubes: Tubes) -> None:

@@ -109,7 +109,7 @@ def _dome(thorax: Thorax, pose: Pose, side: int) -> Interval:
     apex = dome_top(thorax, pose, side)
     base = np.float32(apex + thorax.dome)
     middle = 0.50 * thorax.cage
-    rx = np.where(x > middle, 0.56 * thorax.cage, 0.62 * thorax.cage).astype(np.float32)
+    rx = np.where(x > middle, 0.56 * thorax.cage, 0.74 * thorax.cage).astype(np.float32)
     up = np.clip((base - y) / np.float32(thorax.dome), 0, None)
     left_over = 1 - up * up - ((x - np.float32(middle)) / rx) ** 2
     half = np.float32(1.12 * thorax.depth) * np.sqrt(np.maximum(left_over, 0, dtype=np.float32))

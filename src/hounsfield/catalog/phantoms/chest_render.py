@@ -14,6 +14,7 @@ from hounsfield.catalog.phantoms.chest_exposure import expose
 from hounsfield.catalog.phantoms.chest_findings import (
     Findings,
     add_hard_distractors,
+    add_nipples,
     add_soft_distractors,
     cloud,
     opacity_map,
@@ -59,7 +60,8 @@ def render(exposure: Exposure, opacities: bool = True) -> Picture:
     water = _water(thorax, pose, body, rng) + fluid
     bone = chest_bones.spine(thorax, pose) + chest_bones.blades(thorax, pose)
     full_water, full_bone = enlarge(water, size, size), enlarge(bone, size, size)
-    _add_tubes(exposure, thorax, full_water, full_bone)
+    air = (body.lungs[0] + body.lungs[1]) * np.float32(1 - thorax.lung_density)
+    _add_tubes(exposure, thorax, full_water, full_bone, enlarge(air, size, size))
     words = [(m, *draw_marker(m, size)) for m in exposure.markers]
     for marker, where, strokes in words:
         if marker.lead:
@@ -121,8 +123,13 @@ def _bounds(added: Floats, size: int) -> Box | None:
     return x, y, (int(columns[-1]) + 1) * scale - x, (int(rows[-1]) + 1) * scale - y
 
 
-def _add_tubes(exposure: Exposure, thorax: Thorax, water: Floats, bone: Floats) -> None:
-    """Add what is thin to the full-size maps, in place: bones, airways, vessels, distractors."""
+def _add_tubes(
+    exposure: Exposure, thorax: Thorax, water: Floats, bone: Floats, air: Floats
+) -> None:
+    """Add bones, airways, vessels and distractors to `water` and `bone`, in place.
+
+    All maps are full-size and in mm; `air` is what blood and scars can displace.
+    """
     pose, findings = exposure.pose, exposure.findings
     scratch = np.empty((2, *water.shape), np.float32)
     hard = Tubes(pose.projection)
@@ -131,12 +138,17 @@ def _add_tubes(exposure: Exposure, thorax: Thorax, water: Floats, bone: Floats) 
     chest_bones.shoulders(thorax, pose, hard)
     add_hard_distractors(findings, thorax, pose, hard)
     hard.draw(bone, scratch)
+    skin = Tubes(pose.projection)
+    add_nipples(findings, thorax, skin)
+    skin.draw(water, scratch)
+    gas = Tubes(pose.projection, density=-1.0)
+    chest_airways.airways(thorax, gas)
+    gas.draw(water, scratch)
     soft = Tubes(pose.projection, density=1 - thorax.lung_density)
     tree = chest_airways.vessels(exposure.thorax)
     squeeze = 1 - pose.raised / thorax.height
     chest_airways.add_vessels(tree, soft, squeeze, findings.calibre)
     add_soft_distractors(findings, thorax, pose, soft)
-    soft.draw(water, scratch)
-    air = Tubes(pose.projection, density=-1.0)
-    chest_airways.airways(thorax, air)
-    air.draw(water, scratch)
+    blood = np.zeros_like(water)
+    soft.draw(blood, scratch)
+    water += np.minimum(blood, air, out=blood)  # blood takes the place of air, if there is any
