@@ -61,7 +61,7 @@ def clinic(tmp_path: Path) -> Path:
 
 def test_no_identity_leaves_the_link(clinic: Path, tmp_path: Path, capsys) -> None:
     out = tmp_path / "out"
-    index(clinic, out=out, workers=0)
+    index(str(clinic), out=out, workers=0)
     split(out)
     printed = capsys.readouterr()
     (printed_to := tmp_path / "printed").write_text(printed.out.replace(str(out), "") + printed.err)
@@ -129,7 +129,7 @@ def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no folder was given"):
         index(out=tmp_path)
     with pytest.raises(InputError, match="no such folder"):
-        index(tmp_path / "nowhere", out=tmp_path / "out")
+        index(str(tmp_path / "nowhere"), out=tmp_path / "out")
     with pytest.raises(InputError, match="a table of the catalog is missing"):
         split(tmp_path)
 
@@ -146,7 +146,7 @@ def test_commands_cost_no_import_before_they_run() -> None:
 
 
 def test_the_summary_counts_what_is_there(clinic: Path, tmp_path: Path, capsys) -> None:
-    index(clinic, out=tmp_path / "out", workers=0)
+    index(str(clinic), out=tmp_path / "out", workers=0)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert "modality CR 24 12" in lines
     assert any(line.endswith("ill 8 8") for line in lines)

@@ -16,13 +16,14 @@ OVERLAP: dict[str, tuple[str, Severity, str]] = {
     "given": (
         "known for sure",
         "stop",
-        "leave the official parts (--no-use-official), or drop these cases from training",
+        "split anew (data.official: false, or `split --no-use-official`), or drop these cases "
+        "from training",
     ),
     "guessed": (
         "guessed from file names",
         "warning",
-        "if the same number means the same patient, leave the official parts "
-        "(--no-use-official): the split is then by patient",
+        "if the same number means the same patient, split anew by patient (data.official: false, "
+        "or `split --no-use-official`)",
     ),
 }
 
@@ -119,5 +120,5 @@ def _refilled(
         severity="warning",
         text=f"the official validation part of {source} is too small to choose anything by "
         f"({counts}): it is refilled from training, by patient, to {share:.0%} of both",
-        remedy="--min-per-class 0 keeps the official part as it is",
+        remedy="data.min_per_class: 0, or `split --min-per-class 0`, keeps it as it is",
     )

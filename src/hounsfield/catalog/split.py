@@ -325,7 +325,7 @@ def _absent(work: _Work, table: pl.DataFrame, settings: SplitSettings) -> list[F
                 severity="warning",
                 text=f"validation has only {counts}: thresholds and calibration chosen on it "
                 "are uncertain",
-                remedy="--folds 5 uses every case outside the test part for validation",
+                remedy="with 5 folds, every case outside the test part serves for validation",
             )
         )
     return findings
@@ -334,7 +334,10 @@ def _absent(work: _Work, table: pl.DataFrame, settings: SplitSettings) -> list[F
 def _prove(work: _Work, table: pl.DataFrame) -> None:
     """No group in two parts or folds, but where official parts tear it (which is a finding)."""
     if "train" not in work.parts:
-        raise InputError("no case is left for training", remedy="--no-use-official, or add data")
+        raise InputError(
+            "no case is left for training",
+            remedy="split without the official parts, or add data to train on",
+        )
     homes = list(zip(table["part"], table["fold"], strict=True))
     for index, rows in enumerate(work.groups):
         if index not in work.torn and len({homes[row] for row in rows}) > 1:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +10,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hounsfield.catalog import Finding
-    from hounsfield.catalog.scan import Progress
 
 NUMBERS = ("images", "cases", "patients")
 COLOURS = {"info": "cyan", "warning": "yellow", "stop": "red"}
 
 
 def index(
-    *folders: Path,
+    *folders: str,
     out: Path = Path("catalog"),
     layout: str | None = None,
     label_map: Path | None = None,
@@ -35,7 +33,7 @@ def index(
     Parameters
     ----------
     folders
-        Folders (or files), each a data set in a layout of its own.
+        Folders or files, each a data set in a layout of its own, or `dataset:digits`.
     out
         The catalog's folder.
     layout
@@ -49,56 +47,30 @@ def index(
     keep_ids
         Keep true names and numbers of patients and files in the tables.
     """
-    from rich.console import Console
-
-    from hounsfield.catalog.scan import IndexSettings
-    from hounsfield.catalog.scan import index as scan
+    from hounsfield import workflow
     from hounsfield.catalog.summary import counts
+    from hounsfield.cli.console import Terminal
     from hounsfield.errors import UsageError
 
     if not folders:
         raise UsageError("no folder was given", remedy="hounsfield index FOLDER --out CATALOG")
-    console = Console(soft_wrap=True)
-    settings = IndexSettings(
-        layout=layout,
-        label_map=label_map,
-        workers=workers,
-        keep_ids=keep_ids,
-        sources=tuple(source or ()),
-    )
-    with _progress() as tell:
-        made = scan(folders, out, settings, tell)
+    terminal = Terminal(times=False)
+    with terminal.stage("index"):
+        made = workflow.index(
+            folders,
+            out,
+            watch=terminal,
+            layout=layout,
+            label_map=label_map,
+            workers=workers,
+            keep_ids=keep_ids,
+            sources=tuple(source or ()),
+        )
     table = counts(made.catalog, made.rejected.height)
-    print_table(table.rows(), ("", "", "images", "patients"), console)
-    print_findings(made.findings, console)
-    console.print(f"{made.read} read, {made.unchanged} unchanged", markup=False)
-    console.print(str(out), markup=False, highlight=False)
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Count, rate and time left on a terminal; nothing where output is piped."""
-    from rich import progress
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    columns = (
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TaskProgressColumn(show_speed=True),
-        progress.TimeRemainingColumn(),
-    )
-    bar = progress.Progress(*columns, console=console, disable=not console.is_terminal)
-    tasks: dict[str, progress.TaskID] = {}
-
-    def tell(what: str, done: int, total: int | None) -> None:
-        if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
-        bar.update(tasks[what], completed=done, total=total)
-
-    with bar:
-        yield tell
+    print_table(table.rows(), ("", "", "images", "patients"), terminal.out)
+    print_findings(made.findings, terminal.out)
+    terminal.say(f"{made.read} read, {made.unchanged} unchanged")
+    terminal.say(str(out))
 
 
 def print_table(rows: Iterable[Sequence[object]], columns: Sequence[str], console: Console) -> None:
