@@ -88,6 +88,8 @@ def test_the_worst_mistakes_are_the_surest_and_one_a_patient() -> None:
 def test_without_classes_the_lowest_values_are_shown() -> None:
     values = {"dice": np.array([0.9, 0.1, np.nan, 0.5])}
     assert worst(Cases.from_columns(values, np.arange(4)), "dice") == [1, 3, 0]
+    false = {"false_positives": np.array([0.0, 3.0, np.nan, 1.0])}
+    assert worst(Cases.from_columns(false, np.arange(4)), "false_positives") == [1, 3, 0]
 
 
 def test_mistakes_say_why_pictures_are_missing(build) -> None:

@@ -18,10 +18,10 @@ def write(view: View) -> Path:
         "warnings": words.warnings(view),
         "limits": limits.limits(view),
         "overall": view.evaluation.overall(),
-        "parts": facts.rows(view.run),
+        "parts": facts.rows(view),
         "known": facts.known(view.evaluation.patients_known),
-        "people": facts.people(view.run.catalog),
-        "key_values": method.key_values(view.run),
+        "people": facts.people(view.data),
+        "key_values": method.key_values(view.resolved),
         "versions": method.versions(view.run),
     }
     path = view.folder / "model_card.md"

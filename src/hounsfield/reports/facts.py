@@ -10,7 +10,7 @@ import polars as pl
 
 from hounsfield.catalog.tables import Catalog
 from hounsfield.reports import numbers
-from hounsfield.run import Run
+from hounsfield.reports.view import View
 
 PARTS = {
     "train": "Training",
@@ -51,10 +51,10 @@ class Row:
     labels: Mapping[str, int]
 
 
-def labelled(run: Run) -> pl.DataFrame:
+def labelled(view: View) -> pl.DataFrame:
     """case, patient, part, label of all cases of the run; those in no part are "out"."""
-    catalog, split = run.catalog, run.split.table
-    labels = _labels(catalog, run.resolved.plan.task.target)
+    catalog, split = view.data, view.split.table
+    labels = _labels(catalog, view.plan.task.target)
     parts = split.select("case", _part(split))
     table = catalog.cases.select("case", "patient").join(
         parts, on="case", how="left", maintain_order="left"
@@ -65,9 +65,9 @@ def labelled(run: Run) -> pl.DataFrame:
     )
 
 
-def flow_table(run: Run) -> pl.DataFrame:
+def flow_table(view: View) -> pl.DataFrame:
     """part, label, patients, cases: by part in its order, then label by name."""
-    table = labelled(run)
+    table = labelled(view)
     order = {part: number for number, part in enumerate(PARTS)}
     return (
         table.group_by("part", "label")
@@ -76,18 +76,18 @@ def flow_table(run: Run) -> pl.DataFrame:
     )
 
 
-def rows(run: Run) -> list[Row]:
+def rows(view: View) -> list[Row]:
     """One row a part that has cases, and one of all."""
-    table, found = labelled(run), []
+    table, found = labelled(view), []
     for part, name in PARTS.items():
         mine = table.filter(pl.col("part") == part)
         if mine.height:
-            found.append(_row(name, mine, run.catalog))
-    return [*found, _row("All", table, run.catalog)]
+            found.append(_row(name, mine, view.data))
+    return [*found, _row("All", table, view.data)]
 
 
-def label_names(run: Run) -> list[str]:
-    return sorted(labelled(run)["label"].unique().to_list())
+def label_names(view: View) -> list[str]:
+    return sorted(labelled(view)["label"].unique().to_list())
 
 
 def known(counts: Mapping[str, int]) -> str:
@@ -161,12 +161,14 @@ def _part(split: pl.DataFrame) -> pl.Expr:
 def _labels(catalog: Catalog, target: str) -> pl.DataFrame:
     """case, label: the class; for boxes and masks, what is marked."""
     mine = catalog.annotations
+    classes = mine.filter(pl.col("kind") == "class")
     if target and (mine["name"] == target).any():
         mine = mine.filter(pl.col("name") == target)
+    elif classes.height:  # as the plan has it: no target is the first one
+        mine = classes.filter(pl.col("name") == classes["name"][0])
     if (mine["kind"] == "class").any():
         mine = mine.filter(pl.col("kind") == "class")
-        label = pl.col("label").fill_null(UNLABELLED)
-        grouped = label.unique().sort().str.join(" + ")
+        grouped = pl.col("label").fill_null(UNLABELLED).unique().sort().str.join(" + ")
     else:
         grouped = ("with " + pl.col("label").fill_null(pl.col("name"))).first()
     return mine.group_by("case", maintain_order=True).agg(grouped.alias("label"))

@@ -55,7 +55,7 @@ def write(
         StorageError: the disk is full or the folder cannot be written.
     """
     view.folder.mkdir(parents=True, exist_ok=True)
-    drawn = figures.draw(view, [*figures.ALWAYS, *task_figures])
+    drawn = figures.draw(view, [*task_figures, *figures.ALWAYS])
     drawn.setdefault("data", []).extend(sheets(view))
     shown = page.fitted(drawn)
     context = contents(view) | {
@@ -82,6 +82,7 @@ def contents(view: View) -> dict[str, Any]:
         "view": view,
         "evaluation": evaluation,
         "title": words.title(view),
+        "failing": words.failing(view),
         "counts": words.counts(evaluation),
         "unit": "Images" if words.per_image(evaluation) else "Patients",
         "run_name": run.path.resolve().name,
@@ -89,15 +90,15 @@ def contents(view: View) -> dict[str, Any]:
         "headline": words.headline(view),
         "first": line(evaluation.first()),
         "warnings": words.warnings(view),
-        "parts": facts.rows(run),
-        "labels": facts.label_names(run),
+        "parts": facts.rows(view),
+        "labels": facts.label_names(view),
         "known": facts.known(evaluation.patients_known),
-        "people": facts.people(run.catalog),
+        "people": facts.people(view.data),
         "evaluated": facts.people(view.catalog) if view.external else [],
-        "findings": [*run.findings, *(f for f in run.split.findings if f not in run.findings)],
+        "findings": [*run.findings, *(f for f in view.split.findings if f not in run.findings)],
         "most_groups": MOST_GROUPS,
-        "key_values": method.key_values(run),
-        "values": method.values(run),
+        "key_values": method.key_values(view.resolved),
+        "values": method.values(view.resolved),
         "calibration": method.calibration(run),
         "overall": [line(e) for e in overall],
         "by_class": [line(e) for e in by_class],

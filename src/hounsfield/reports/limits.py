@@ -11,7 +11,6 @@ from hounsfield.catalog.tables import Catalog
 from hounsfield.evaluation.estimate import FEW_PATIENTS
 from hounsfield.reports import facts, numbers
 from hounsfield.reports.view import View
-from hounsfield.run import Run
 
 NO_DEVICE = (
     "It is not a medical device: no authority has examined it. No decision about a patient may "
@@ -28,18 +27,18 @@ ENOUGH_OF_SEX = 0.1
 
 def limits(view: View) -> list[str]:
     """Sentences, the gravest first."""
-    catalog = learned_from(view.run)
-    found = [SIMULATED] if simulated(view.run.catalog) else []
+    catalog = learned_from(view)
+    found = [SIMULATED] if simulated(view.data) else []
     found.append(NO_DEVICE)
     found += [*_kinds(catalog), *_people(catalog), *_places(catalog), *_classes(view)]
     return found
 
 
-def learned_from(run: Run) -> Catalog:
+def learned_from(view: View) -> Catalog:
     """The cases that the run trained on."""
-    table = run.split.table
+    table = view.split.table
     learned = table.filter((pl.col("part") == "train") | pl.col("fold").is_not_null())
-    return run.catalog.select(learned["case"].to_list())
+    return view.data.select(learned["case"].to_list())
 
 
 def simulated(catalog: Catalog) -> bool:
@@ -103,7 +102,7 @@ def _classes(view: View) -> Iterable[str]:
     if classes and not view.cases.multilabel:
         names = numbers.listed(list(classes))
         yield f"It knows only {names}: whatever else it is shown, it answers with one of these."
-    for row in facts.rows(view.run)[:-1]:
+    for row in facts.rows(view)[:-1]:
         if row.part == facts.PARTS["train"]:
             few = [name for name, cases in row.labels.items() if cases < FEW_PATIENTS]
             if few:

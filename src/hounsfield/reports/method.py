@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from hounsfield.catalog.fingerprint import Choice
+from hounsfield.plan.resolved import Resolved
 from hounsfield.run import Run
 from hounsfield.tasks.contract import Calibration
 
@@ -50,14 +51,14 @@ class Value:
     evidence: str
 
 
-def values(run: Run) -> list[Value]:
+def values(resolved: Resolved) -> list[Value]:
     """All values of the plan with their reasons, in the plan's order."""
-    return [_value(choice) for choice in run.resolved.choices.values()]
+    return [_value(choice) for choice in resolved.choices.values()]
 
 
-def key_values(run: Run) -> list[Value]:
+def key_values(resolved: Resolved) -> list[Value]:
     """Those that a reader asks for first."""
-    choices = run.resolved.choices
+    choices = resolved.choices
     return [_value(choices[path]) for path in KEY if path in choices]
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import polars as pl
 
+from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
 from hounsfield.evaluation import Resampling
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.metrics.contract import Cases
+from hounsfield.plan.resolved import Resolved
 from hounsfield.plan.schema import Plan
 from hounsfield.run import Run
 
@@ -46,9 +48,24 @@ class View:
                 expected="one row a case, in the same order",
             )
 
+    # Read once: the files of a run do not change while its report is written.
+
     @cached_property
+    def resolved(self) -> Resolved:
+        return self.run.resolved
+
+    @cached_property
+    def data(self) -> Catalog:
+        """The run's own catalog, of all parts."""
+        return self.run.catalog
+
+    @cached_property
+    def split(self) -> Split:
+        return self.run.split
+
+    @property
     def plan(self) -> Plan:
-        return self.run.resolved.plan
+        return self.resolved.plan
 
     @property
     def resampling(self) -> Resampling:

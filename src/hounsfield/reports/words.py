@@ -105,6 +105,15 @@ def fall(view: View) -> str:
     )
 
 
+def failing(view: View) -> str:
+    """What the pictures of failures show."""
+    if view.cases.classes:
+        which = "those in which the model was most sure, and wrong"
+    else:
+        which = f"the cases with the poorest {view.evaluation.first().title}"
+    return f"Below are {which}. Look at them: do the pictures, or the labels, explain it?"
+
+
 def mistaken(cases: Cases) -> str:
     """How many cases were called wrong; empty for a task without classes."""
     if not cases.classes:

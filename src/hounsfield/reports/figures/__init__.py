@@ -29,7 +29,8 @@ FIGURES = {  # name -> module, imported when first needed
     "subgroups": "hounsfield.reports.figures.subgroups",
     "mistakes": "hounsfield.reports.figures.mistakes",
 }
-ALWAYS = ("flow", "data", "training", "subgroups", "plotly_scores")  # whatever the task
+# whatever the task: each draws what there is, or nothing
+ALWAYS = ("flow", "data", "training", "scores", "subgroups", "mistakes", "plotly_scores")
 
 
 class Module(Protocol):

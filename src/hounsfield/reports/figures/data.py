@@ -19,8 +19,8 @@ MOST_CLASSES = 6
 
 def draw(view: View) -> list[Figure]:
     """A row of raw images for each class; a note where the files are gone."""
-    catalog = view.run.catalog
-    table = labelled(view.run).filter(pl.col("part") == "train")
+    catalog = view.data
+    table = labelled(view).filter(pl.col("part") == "train")
     figures = []
     try:
         for number, label in enumerate(table["label"].unique(maintain_order=True)[:MOST_CLASSES]):

@@ -20,7 +20,7 @@ MOST_CLASSES = 8
 @style.styled
 def draw(view: View) -> list[Figure]:
     """Stacked bars of cases by class, one a part."""
-    table = flow_table(view.run)
+    table = flow_table(view)
     parts = [part for part in PARTS if part in table["part"].to_list()]
     if not parts:
         return []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hounsfield.errors import HounsfieldError
+from hounsfield.metrics import METRICS, metric
 from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
 from hounsfield.reports import numbers
 from hounsfield.reports.figures import pictures
@@ -34,17 +35,24 @@ def draw(view: View) -> list[Figure]:
 def worst(cases: Cases, headline: str) -> list[int]:
     """Rows of the most confident mistakes, at most one a patient, of each true class in turn.
 
-    A task without classes has its lowest values of the headline's column instead.
+    A task without classes has its poorest values of the headline's column instead.
     """
     if not cases.classes:
         column = cases.columns.get(headline)
-        return [] if column is None else _first(np.argsort(column), ~np.isnan(column), cases)
+        if column is None:
+            return []
+        poorest = np.argsort(column if _higher_is_better(headline) else -column, kind="stable")
+        return _first(poorest, ~np.isnan(column), cases)
     truth_probability, kind = _truth(cases)
     wrong = _wrong(cases)
     order = np.argsort(truth_probability, kind="stable")
     turns = [_first(order, wrong & (kind == k), cases) for k in np.unique(kind)]
     dealt = [rows[turn] for turn in range(MOST) for rows in turns if turn < len(rows)]
     return dealt[:MOST]
+
+
+def _higher_is_better(name: str) -> bool:
+    return name not in METRICS or metric(name).higher_is_better
 
 
 def _truth(cases: Cases) -> tuple[Floats, Ints]:

@@ -25,14 +25,14 @@ def draw(view: View) -> list[Figure]:
     histories = {name: table for name, table in histories.items() if table.height}
     columns = list(dict.fromkeys(c for table in histories.values() for c in table.columns))
     columns = [c for c in columns if c not in NOT_DRAWN and _numeric(histories, c)]
-    losses = [c for c in columns if "loss" in c]
-    # Losses of several heads are logged too; the sums tell the story.
-    sums: list[str] = [c for c in losses if c in ("loss", "train_loss", "val_loss")]
-    shown = sums or losses[:4]
+    losses = [c for c in columns if c != "monitor"]
+    # Losses of several heads are logged beside their sum, which tells the story.
+    sums = [c for c in losses if c in ("loss", "train_loss", "val_loss")]
+    shown: list[str] = sums or losses[:6]
     figures = [_draw(histories, shown, "training", "Loss", LOSS)] if shown else []
-    for column in [c for c in columns if c not in losses][:3]:
-        title = _watched(histories) if column == "monitor" else _words(column)
-        figures.append(_draw(histories, [column], f"training-{column}", title, WATCHED))
+    if "monitor" in columns:
+        title = _watched(histories)
+        figures.append(_draw(histories, ["monitor"], "training-monitor", title, WATCHED))
     return figures
 
 
@@ -59,6 +59,8 @@ def _draw(
             )  # fmt: skip
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if max(table.height for table in histories.values()) == 1:
+        axes.set_xlim(0, 2)
     style.legend_below(axes, columns=2)
     if many:
         caption += f" One line for each of the {len(histories)} members."
