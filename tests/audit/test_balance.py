@@ -78,6 +78,12 @@ def test_cramers_v_is_the_textbooks_less_chance(rows: list[list[int]]) -> None:
     assert abs(value - plain) < 4 / np.sqrt(total) + 0.02
 
 
+def test_cramers_v_by_hand() -> None:
+    # chi² = 20/3, phi² = 1/9 - 1/59; the smaller side counts 2 - 1/59 (Bergsma 2013).
+    value = cramers_v({"a": {"x": 10, "y": 20}, "b": {"x": 20, "y": 10}})
+    assert value == pytest.approx(((1 / 9 - 1 / 59) / (1 - 1 / 59)) ** 0.5)
+
+
 def test_cramers_v_of_all_or_nothing() -> None:
     assert cramers_v({"a": {"x": 50, "y": 0}, "b": {"x": 0, "y": 50}}) == pytest.approx(1, abs=1e-9)
     assert cramers_v({"a": {"x": 50, "y": 50}, "b": {"x": 50, "y": 50}}) == 0

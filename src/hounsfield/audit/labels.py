@@ -46,7 +46,7 @@ def findings(found: tuple[Conflict, ...]) -> tuple[Finding, ...]:
             kind="label-conflict",
             severity="warning",
             text=f"{len(found):,} {'picture bears' if len(found) == 1 else 'pictures bear'} "
-            f"different classes of {first.name}: e.g. {pairs}",
+            f"different labels ({first.name}): e.g. {pairs}",
             remedy="correct the labels, or leave these cases out",
             groups=tuple(conflict.cases for conflict in found),
         ),

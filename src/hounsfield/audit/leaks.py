@@ -127,7 +127,7 @@ def crossing(audit: Audit, split: Split) -> tuple[Finding, ...]:
     for kind, groups in kinds:
         over = [g for g in groups if len({part[c] for c in g if part.get(c)}) > 1]
         folds = [g for g in groups if g not in over and len({fold.get(c) for c in g}) > 1]
-        text = "{} of " + ("identical pictures" if kind == "exact" else "one picture in versions")
+        text = "{} of " + ("identical pictures" if kind == "exact" else "versions of one picture")
         if over:
             findings.append(
                 Finding(

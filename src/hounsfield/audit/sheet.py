@@ -37,7 +37,7 @@ def draw(audit: Audit, catalog: Catalog) -> Figure | None:
     cases = [case for pair in shown for case in (pair.first, pair.second)]
     captions = []
     for pair in shown:
-        captions += [_short(pair.first), f"{_short(pair.second)} · {pair.correlation:.2f}"]
+        captions += [_short(pair.first), f"= {_short(pair.second)} · {pair.correlation:.3f}"]
     title = f"Near duplicates: {len(shown)} of {len(pairs)} pairs, with their correlation"
     return sheet(_pictures(catalog, cases), captions, title, columns=4)
 
