@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, TypeVar
 
 import polars as pl
 import yaml
@@ -36,6 +36,11 @@ from hounsfield.plan.resolved import Resolved
 from hounsfield.tasks.contract import Calibration
 
 VERSION = 1
+# What a run writes, and all that --overwrite deletes
+PARTS = ("run.json", "lock", "plan.yaml", "plan.resolved.yaml", "calibration.json")
+FOLDERS = ("data", "members", "predictions", "evaluations")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+M = TypeVar("M", bound=BaseModel)
 Status = Literal["planned", "training", "trained", "finished"]
 
 
@@ -64,14 +69,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """The sentence for a disk that refuses."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL:
         return StorageError(
             "the disk is full",
             file=path,
             remedy="free some space, then go on with `hounsfield train --resume RUN`",
         )
     return StorageError(
-        f"cannot be written ({error.strerror or error})",
+        f"cannot be read or written ({error.strerror or error})",
         file=path,
         remedy="check the folder's permissions, or choose another with --out",
     )
@@ -144,7 +149,7 @@ class Run:
             RunError: there is a run or anything else, and `overwrite` is not given.
         """
         path = Path(path)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        if _taken(path):
             is_run = (path / "run.json").exists()
             if not (overwrite and is_run):
                 raise RunError(
@@ -154,10 +159,23 @@ class Run:
                     if is_run
                     else "choose another --out",
                 )
-            with cls(path).locked():
-                shutil.rmtree(path)
+            cls(path).remove()
         write_text(path / "run.json", json.dumps({"version": VERSION, "status": "planned"}))
         return cls(path)
+
+    def remove(self) -> None:
+        """Delete what a run writes; a file of the user's that lies among it stays.
+
+        Raises:
+            RunError: another process is writing it.
+        """
+        with self.locked():
+            for name in FOLDERS:
+                shutil.rmtree(self.path / name, ignore_errors=True)
+            for name in PARTS:
+                (self.path / name).unlink(missing_ok=True)
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     # State
 
@@ -190,6 +208,8 @@ class Run:
                 file=self.path,
                 remedy="wait for it, or end that process first",
             ) from None
+        except OSError as error:
+            raise storage_error(error, self.path) from error
         try:
             self.update(pid=os.getpid())
             yield
@@ -218,7 +238,7 @@ class Run:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        return Fingerprint.model_validate_json((self.path / "data/fingerprint.json").read_text())
+        return load_model(self.path / "data/fingerprint.json", Fingerprint)
 
     def save_data(self, catalog: Catalog, split: Split, fingerprint: Fingerprint) -> None:
         catalog.save(self.path / "data")
@@ -235,7 +255,10 @@ class Run:
     @property
     def findings(self) -> tuple[Finding, ...]:
         path = self.path / "data/findings.json"
-        return _FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
+        try:
+            return _FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
+        except (OSError, ValueError) as error:
+            raise _damaged(path) from error
 
     def save_findings(self, findings: tuple[Finding, ...]) -> None:
         write_text(
@@ -276,7 +299,7 @@ class Run:
     @property
     def calibration(self) -> Calibration:
         """What was fitted on the validation part."""
-        return Calibration.model_validate_json(self.calibration_file.read_bytes())
+        return load_model(self.calibration_file, Calibration)
 
     def report(self, name: str = "test") -> Path:
         return self.evaluation(name) / "report.html"
@@ -288,6 +311,8 @@ class Run:
         """For Jupyter: the plan's task and network, the state, and a link to the report."""
         from html import escape
 
+        if self.status == "planned":
+            return f"<b>Run {escape(str(self.path))}</b><br>planned"
         plan, report = self.resolved.plan, self.report()
         link = f'<a href="{escape(str(report))}">report</a>' if report.exists() else "no report yet"
         what = f"{plan.task.name} of {plan.task.target}, {plan.model.name}, {self.status}"
@@ -302,6 +327,35 @@ def save_model(path: Path, model: BaseModel) -> None:
     write_text(path, model.model_dump_json(indent=1))
 
 
+def load_model(path: Path, kind: type[M]) -> M:
+    """What `save_model` wrote.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:  # pydantic's error is a ValueError
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(
+        "is missing or damaged",
+        file=path,
+        expected="the file as hounsfield wrote it",
+        remedy="restore it from a copy, or train again with --overwrite",
+    )
+
+
+def _taken(path: Path) -> bool:
+    """Is there anything at the path but an empty folder?"""
+    try:
+        return path.exists() and (not path.is_dir() or any(path.iterdir()))
+    except OSError as error:
+        raise storage_error(error, path) from error
+
+
 def _read_json(path: Path, run: Path) -> dict[str, Any]:
     try:
         state: dict[str, Any] = json.loads(path.read_text())
@@ -313,5 +367,9 @@ def _read_json(path: Path, run: Path) -> dict[str, Any]:
             remedy="check the path",
         ) from None
     except (OSError, ValueError) as error:
-        raise RunError(f"run.json cannot be read ({error})", file=run) from error
+        raise _damaged(path) from error
+    if not (
+        isinstance(state, dict) and isinstance(state.get("version"), int) and "status" in state
+    ):
+        raise _damaged(path)
     return state

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.errors import HounsfieldError, InputError, RunError
+from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.progress import Silent, Watch
 
 if TYPE_CHECKING:
@@ -69,7 +69,10 @@ def plan(
     data: Data, asked: Mapping[str, Any] | None = None, *, out: Data = "plan", watch: Watch = SILENT
 ) -> Resolved:
     """What `train` would do with these data, each value with its reason; trains nothing."""
-    return _prepare(_catalog(data, Path(out), watch), dict(asked or {}), watch).resolved
+    from hounsfield.plan.asked import from_paths
+
+    checked = from_paths(asked or {})
+    return _prepare(_catalog(data, beside_run(Path(out)), checked, watch), checked, watch).resolved
 
 
 def train(
@@ -85,18 +88,17 @@ def train(
 
     `asked` maps dotted paths of the plan to values, e.g. {"training.epochs": 3}.
     """
-    from hounsfield.run import Run
+    from hounsfield.plan.asked import from_paths
+    from hounsfield.run import Run, write_text
 
+    request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
     run = Run.create(out, overwrite=overwrite)
-    request = {"data": str(data), "asked": dict(asked or {}), "keep_ids": keep_ids}
-    beside = beside_run(run.path)
-    beside.mkdir(parents=True, exist_ok=True)
-    (beside / "request.json").write_text(json.dumps(request, default=str))
+    write_text(beside_run(run.path) / "request.json", json.dumps(request, default=str))
     try:
         return resume(run.path, watch=watch)
-    except HounsfieldError:
+    except (UsageError, InputError):
         if run.status == "planned":  # refused before anything was trained: leave no half run
-            shutil.rmtree(run.path)
+            run.remove()
         raise
 
 
@@ -106,6 +108,8 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
 
     run = Run(path)
     with run.locked():
+        if run.status != "planned" and not all(member.trained for member in run.members):
+            run.update(status="training")  # a member's files were deleted, to be made again
         if run.status == "finished":
             watch.say(f"{run.path} is finished; its report: {run.report()}")
             return run
@@ -139,7 +143,7 @@ def predict(
     out = Path(out)
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
-    study = _foreign(Path(run), paths, out, keep_ids, watch)
+    study = _foreign(_trained(Path(run)), paths, beside_run(out), keep_ids, watch)
     return _predict_new(study, out, watch)
 
 
@@ -148,17 +152,20 @@ def evaluate(
 ) -> Evaluation:
     """The run measured: on its own test part, or on another hospital's data, with its report."""
     from hounsfield.evaluation.record import Evaluation
+    from hounsfield.inference.fit_for import check_labelled
 
     path = Path(run)
     if data is None:
-        study = _study(_open(path), watch)
-        _evaluate_own(study)
-        _report(study, "test")
+        study = _study(_trained(path), watch)
+        with study.run.locked():
+            _evaluate_own(study)
+            _report(study, "test")
         return Evaluation.load(study.run.evaluation("test"))
     name = name or _plain(data)
     if name in ("test", "val"):
         raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
-    study = _foreign(path, [data], _open(path).predictions(name), False, watch)
+    study = _foreign(_trained(path), [data], beside_run(path) / name, False, watch)
+    check_labelled(study.catalog, study.task, study.settings)
     with study.run.locked():
         _predict_new(study, study.run.predictions(name), watch)
         internal = Evaluation.load(study.run.evaluation("test"))
@@ -169,7 +176,7 @@ def evaluate(
 
 def report(run: Data, name: str = "test", *, watch: Watch = SILENT) -> Path:
     """Write the report of an evaluation anew; its path."""
-    opened = _open(Path(run))
+    opened = _trained(Path(run))
     if name not in opened.evaluations:
         raise RunError(
             f"there is no evaluation {name!r}",
@@ -186,7 +193,7 @@ def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
 
     if len(runs) < 2:
         raise InputError("one run alone cannot be compared", expected="two runs or more")
-    first, *others = [_tested(_light_study(_open(Path(run))), name) for run in runs]
+    first, *others = [_tested(_light_study(_trained(Path(run))), name) for run in runs]
     found = []
     for other in others:
         a, b, metrics = _matched(first, other)
@@ -241,14 +248,22 @@ class _Prepared:
     fingerprint: Any
 
 
-def _catalog(data: Data, beside: Path, watch: Watch, *, keep_ids: bool = False) -> Catalog:
+def _catalog(
+    data: Data,
+    beside: Path,
+    asked: Mapping[str, Any],
+    watch: Watch,
+    *,
+    keep_ids: bool = False,
+) -> Catalog:
     """The catalog that `data` is, or one indexed from it beside the run."""
     from hounsfield.catalog import Catalog
 
     if not _built_in(data) and (Path(data) / "images.parquet").exists():
         return Catalog.load(data)
     with watch.stage("index"):
-        return index([data], beside, keep_ids=keep_ids, watch=watch).catalog
+        settings = {"keep_ids": keep_ids, "label_map": asked.get("data.label_map")}
+        return index([data], beside, watch=watch, **settings).catalog
 
 
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
@@ -277,13 +292,22 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
 
 def _plan_run(run: Run, watch: Watch) -> None:
     """Everything before training, done again from the start when a run was stopped in it."""
+    from hounsfield.plan.asked import from_paths
     from hounsfield.run import save_model
     from hounsfield.training.settle import settle
 
     beside = beside_run(run.path)
-    request = json.loads((beside / "request.json").read_text())
-    catalog = _catalog(request["data"], beside, watch, keep_ids=request["keep_ids"])
-    ready = _prepare(catalog, request["asked"], watch)
+    try:
+        request = json.loads((beside / "request.json").read_text())
+    except (OSError, ValueError) as error:
+        raise RunError(
+            "the run was stopped before it began",
+            file=run.path,
+            remedy="train again, with --overwrite",
+        ) from error
+    asked = from_paths(request["asked"])
+    catalog = _catalog(request["data"], beside, asked, watch, keep_ids=request["keep_ids"])
+    ready = _prepare(catalog, asked, watch)
     with watch.stage("prepare"):
         settled = settle(ready.resolved, ready.catalog, ready.split, _cache(catalog), watch.tell)
     run.save_data(settled.catalog, settled.split, ready.fingerprint)
@@ -330,15 +354,15 @@ def _light_study(run: Run) -> Any:
     return Study.of(run, None)  # type: ignore[arg-type]  # nothing here reads an image
 
 
-def _foreign(run: Path, paths: Sequence[Data], out: Path, keep_ids: bool, watch: Watch) -> Study:
-    """The run's study on other data."""
+def _foreign(
+    opened: Run, paths: Sequence[Data], beside: Path, keep_ids: bool, watch: Watch
+) -> Study:
+    """The run's study on other data, whose catalog and cache lie in `beside` if they are new."""
     from hounsfield.inference.fit_for import check_fit
     from hounsfield.training.study import Study, prepared
 
-    opened = _open(run)
-    beside = beside_run(out)
     if len(paths) == 1:
-        catalog = _catalog(paths[0], beside, watch, keep_ids=keep_ids)
+        catalog = _catalog(paths[0], beside, {}, watch, keep_ids=keep_ids)
     else:
         catalog = index(paths, beside, keep_ids=keep_ids, watch=watch).catalog
     check_fit(opened, catalog)
@@ -428,6 +452,18 @@ def _open(path: Path) -> Run:
     from hounsfield.run import Run
 
     return Run(path)
+
+
+def _trained(path: Path) -> Run:
+    """A run that has been trained to its end."""
+    run = _open(path)
+    if run.status not in ("trained", "finished"):
+        raise RunError(
+            "the run is not trained to its end",
+            file=path,
+            remedy=f"`hounsfield train --resume {path}` goes on",
+        )
+    return run
 
 
 def _built_in(data: Data) -> bool:

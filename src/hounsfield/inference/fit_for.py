@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
 from hounsfield.run import Run
+from hounsfield.tasks.contract import Settings, Task
 
 
 def check_fit(run: Run, catalog: Catalog) -> None:
@@ -28,4 +31,19 @@ def check_fit(run: Run, catalog: Catalog) -> None:
             f"an image has {depth} slices, but the run learned from single pictures",
             file=catalog.folder,
             remedy="choose one slice of each volume first",
+        )
+
+
+def check_labelled(catalog: Catalog, task: Task[Any, Any], settings: Settings) -> None:
+    """Refuse to measure on data without labels of the run's task.
+
+    Raises:
+        InputError: no case has one.
+    """
+    if all(truth is None for truth in task.truths(catalog, settings)):
+        raise InputError(
+            f"none of the {catalog.cases.height} cases has a label of the run's task",
+            file=catalog.folder,
+            expected=f"labels of {task.NAME} as in the training data",
+            remedy="`hounsfield predict` needs no labels",
         )

@@ -6,6 +6,7 @@ def build(*, channels: int, outputs: int, size: tuple[int, int], **settings) -> 
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pydantic import ConfigDict
 from torch import nn
 
 from hounsfield.catalog.fingerprint import Choice
-from hounsfield.errors import UsageError
+from hounsfield.errors import UsageError, did_you_mean
 from hounsfield.models.contract import Shape
 from hounsfield.tasks.contract import Choosing
 from hounsfield.tasks.contract import Settings as Base
@@ -36,6 +37,17 @@ class Own:
     Settings: type[OwnSettings] = field(default=OwnSettings, init=False)
 
     def choose(self, choosing: Choosing) -> list[Choice]:
+        """No opinion; a setting that the function does not take is refused here, at the door."""
+        prefix = "model.settings."
+        given = [path.removeprefix(prefix) for path in choosing.asked if path.startswith(prefix)]
+        takes = inspect.signature(self._function()).parameters
+        if not any(one.kind is one.VAR_KEYWORD for one in takes.values()):
+            for name in given:
+                if name not in takes:
+                    raise UsageError(
+                        f"{self.name} takes no setting {name!r}",
+                        remedy=did_you_mean(name, set(takes) - {"channels", "outputs", "size"}),
+                    )
         return []
 
     def build(self, settings: OwnSettings, shape: Shape) -> nn.Module:
@@ -51,7 +63,9 @@ class Own:
         return network
 
     def head(self, network: nn.Module) -> nn.Module:
-        return list(network.modules())[-1]
+        """The last layer that has weights."""
+        own = [m for m in network.modules() if next(m.parameters(recurse=False), None) is not None]
+        return own[-1]
 
     def layers(self, network: nn.Module) -> tuple[str, ...]:
         return tuple(n for n, m in network.named_modules() if isinstance(m, nn.Conv2d | nn.Conv3d))
@@ -63,7 +77,7 @@ class Own:
             sys.path.append(here)  # as `python` itself does: the user's file lies beside them
         try:
             found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-        except (ImportError, AttributeError) as error:
+        except (ImportError, AttributeError, ValueError) as error:
             raise UsageError(
                 f"the network {self.name!r} cannot be imported ({error})",
                 expected="package.module:build, importable from here",

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from hounsfield.errors import InputError
 
+LEAST = 0.5  # of a network's tensors must fit, or the file is another network's
+
 
 @dataclass(frozen=True)
 class Matched:
@@ -46,7 +48,7 @@ def read_state(file: Path) -> dict[str, Tensor]:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
-            "the file carries pickled code, which we do not run",
+            "the file carries pickled code, which we do not run, or is no weights file",
             file=file,
             expected="a file of tensors only",
             remedy="save state_dict() alone, best as .safetensors",
@@ -64,10 +66,11 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], file: str | Path)
     """Copy what fits by name and shape; a first layer with other channels is summed or shared.
 
     Raises:
-        InputError: nothing fits.
+        InputError: less than half of the network fits: they are another one's.
     """
     own = network.state_dict()
-    given = {_plain(name): tensor for name, tensor in state.items()}
+    stem = next((name for name, tensor in own.items() if tensor.ndim >= 4), None)
+    given = {name if name in own else _plain(name): tensor for name, tensor in state.items()}
     taken: list[str] = []
     adapted: list[str] = []
     for name, tensor in own.items():
@@ -76,18 +79,18 @@ def load_into(network: nn.Module, state: Mapping[str, Tensor], file: str | Path)
         new = given[name]
         if new.shape == tensor.shape:
             taken.append(name)
-        elif new.ndim >= 4 and new.shape[:1] + new.shape[2:] == tensor.shape[:1] + tensor.shape[2:]:
+        elif name == stem and _without_channels(new) == _without_channels(tensor):
             # The sum rule: a grey image then gives what three equal channels gave.
             new = new.sum(1, keepdim=True).repeat_interleave(tensor.shape[1], 1) / tensor.shape[1]
             adapted.append(name)
         else:
             continue
         tensor.copy_(new)
-    if not taken and not adapted:
+    if len(taken) + len(adapted) < LEAST * len(own):
         raise InputError(
-            "none of the weights fits this network",
+            f"only {len(taken) + len(adapted)} of the network's {len(own)} weights are in the file",
             file=file,
-            expected=f"names like {next(iter(own))}",
+            expected=f"at least half of them, with names like {next(iter(own))}",
             remedy="check that --model.name is the network that the file was saved from",
         )
     fresh = [name for name in own if name not in taken and name not in adapted]
@@ -114,6 +117,11 @@ def from_hub(name: str) -> dict[str, Tensor]:
         ) from error
     state: dict[str, Tensor] = network.state_dict()
     return state
+
+
+def _without_channels(tensor: Tensor) -> tuple[int, ...]:
+    """The shape of a convolution's weights, but for its input channels."""
+    return (*tensor.shape[:1], *tensor.shape[2:])
 
 
 def _plain(name: str) -> str:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
 from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.plan.resolved import put
 from hounsfield.plan.schema import Plan, asked_model
 
+T = TypeVar("T", bound=BaseModel)
 Asked = dict[str, Any]  # dotted path -> value, e.g. {"training.epochs": 3}
 
 
@@ -25,10 +27,24 @@ def from_values(values: Mapping[str, Any], file: Path | None = None) -> Asked:
     """
     nested = _unreasoned(values)
     try:
-        checked = asked_model().model_validate(nested)
+        asked = flatten(asked_model().model_validate(nested))
+        Plan.model_validate(nest(asked))  # whose fields also have limits
     except ValidationError as error:
         raise _refusal(error, file) from error
-    return flatten(checked)
+    return asked
+
+
+def from_paths(asked: Mapping[str, Any]) -> Asked:
+    """Dotted paths, or a nested mapping, from Python: checked as `from_values` does."""
+    return from_values(nest(asked))
+
+
+def nest(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Dotted paths as a nested mapping."""
+    nested: dict[str, Any] = {}
+    for path, value in asked.items():
+        put(nested, path, value)
+    return nested
 
 
 def from_file(path: Path) -> Asked:
@@ -65,6 +81,31 @@ def under(asked: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     }
 
 
+def typed(kind: type[T], values: Mapping[str, Any], where: str, of: str) -> T:
+    """The own settings of a task or network, whose fields stand in the plan under `where`.
+
+    Raises:
+        UsageError: it has no such setting, or a value does not fit.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise unfit(error, kind, where, of) from error
+
+
+def unfit(error: ValidationError, kind: type[BaseModel], where: str, of: str) -> UsageError:
+    """The refusal of a setting of `kind`."""
+    first = error.errors()[0]
+    field, *_ = (str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        known = list(kind.model_fields)
+        return UsageError(
+            f"{of} has no setting {where}.{field}",
+            remedy=did_you_mean(field, known) if known else f"{of} has no settings",
+        )
+    return UsageError(f"{where}.{field} cannot be {first['input']!r}", expected=first["msg"])
+
+
 def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: inner["value"]
@@ -78,7 +119,8 @@ def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refusal(error: ValidationError, file: Path | None) -> UsageError:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
+    loc = [str(part) for part in first["loc"]]
+    path = ".".join(loc[:3] if "settings" in loc else loc[:2])  # without the tried types' names
     if first["type"] == "extra_forbidden":
         *section, word = [str(part) for part in first["loc"]]
         fields: Any = Plan

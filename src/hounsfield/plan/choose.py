@@ -8,15 +8,13 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from hounsfield.catalog.fingerprint import Choice, Fingerprint
-from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.errors import UsageError
 from hounsfield.models import load as load_network
-from hounsfield.plan.asked import Asked, under
+from hounsfield.plan.asked import Asked, typed, under
 from hounsfield.plan.resolved import Resolved, leaves, put
 from hounsfield.plan.rules import rules
 from hounsfield.plan.schema import Plan
 from hounsfield.tasks.contract import Choosing, Settings, Task
-
-SOURCE = {"task.settings.": "task", "model.settings.": "network"}
 
 
 def choose(
@@ -39,7 +37,7 @@ def choose(
         *network.choose(choosing),
     ]
     wanted = _wanted(choices, asked)
-    own = _settings(network.Settings, under(wanted, "model.settings."), name)
+    own = typed(network.Settings, under(wanted, "model.settings."), "model.settings", name)
     choices += [Choice(f"model.settings.{k}", v, _why(own, k)) for k, v in own if _new(choices, k)]
     return resolve(choices, asked)
 
@@ -79,19 +77,6 @@ def amend(resolved: Resolved, choices: Iterable[Choice]) -> Resolved:
 
 def _wanted(choices: Iterable[Choice], asked: Asked) -> dict[str, Any]:
     return {choice.path: choice.value for choice in choices} | asked
-
-
-def _settings(kind: type[BaseModel], values: Mapping[str, Any], name: str) -> BaseModel:
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        known = list(kind.model_fields)
-        raise UsageError(
-            f"model.settings.{field} does not fit {name} ({first['msg']})",
-            remedy=did_you_mean(field, known) if known else "this network has no settings",
-        ) from error
 
 
 def _new(choices: Iterable[Choice], setting: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.errors import RunError
@@ -46,11 +46,12 @@ class Resolved:
             for key, choice in choices.items():
                 put(values, key, choice.value)
             return cls(Plan.model_validate(values), choices)
-        except (OSError, yaml.YAMLError, ValidationError, TypeError, KeyError) as error:
+        except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(
-                f"the resolved plan cannot be read ({error})",
+                f"the resolved plan cannot be read ({type(error).__name__})",
                 file=path,
-                remedy="plan again, or restore the file: it is written once and not to be edited",
+                expected="the file as hounsfield wrote it: it is not to be edited",
+                remedy="restore it from a copy, or train again with --overwrite",
             ) from error
 
 

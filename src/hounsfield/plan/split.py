@@ -12,7 +12,7 @@ from hounsfield.catalog.split import Split, SplitSettings
 from hounsfield.catalog.split import split as deal
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import UsageError
-from hounsfield.plan.asked import Asked, under
+from hounsfield.plan.asked import Asked, under, unfit
 from hounsfield.plan.schema import DataPlan
 from hounsfield.tasks import follows_from
 from hounsfield.tasks import load as load_task
@@ -23,7 +23,10 @@ def labelled(catalog: Catalog, asked: Asked) -> tuple[Task[Any, Any], Settings, 
     """The task, its settings, and the catalog of the cases that are annotated for it."""
     task = load_task(str(asked.get("task.name") or follows_from(catalog)))
     target = str(asked.get("task.target", ""))
-    settings = task.settings(catalog, target, under(asked, "task.settings."))
+    try:
+        settings = task.settings(catalog, target, under(asked, "task.settings."))
+    except ValidationError as error:
+        raise unfit(error, task.Settings, "task.settings", task.NAME) from error
     truths = task.truths(catalog, settings)
     cases = catalog.cases["case"].to_list()
     told = [case for case, truth in zip(cases, truths, strict=True) if truth is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,20 @@ from lightning.pytorch.plugins.io import CheckpointIO
 from hounsfield.errors import RunError
 from hounsfield.run import whole_file
 
+AGAIN = "delete the folder {} and resume: training starts that member again"
+
+
+def write_tensors(values: Any, path: Path) -> None:
+    """What torch.save writes, whole or not at all.
+
+    Raises:
+        StorageError: the disk is full or the folder cannot be written.
+    """
+    buffer = io.BytesIO()  # torch hides an error of the disk in one of its own
+    torch.save(values, buffer)
+    with whole_file(path) as file:
+        file.write(buffer.getbuffer())
+
 
 class WholeCheckpoints(CheckpointIO):
     """How Lightning stores a checkpoint for us."""
@@ -19,8 +34,7 @@ class WholeCheckpoints(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        with whole_file(Path(path)) as file:
-            torch.save(checkpoint, file)
+        write_tensors(checkpoint, Path(path))
 
     def load_checkpoint(
         self, path: Any, map_location: Any = "cpu", weights_only: bool | None = True
@@ -37,13 +51,13 @@ class WholeCheckpoints(CheckpointIO):
                 "the checkpoint carries pickled code, which we do not run",
                 file=path,
                 expected="a checkpoint that hounsfield wrote: tensors and plain values",
-                remedy="delete this file and resume: training starts that member again",
+                remedy=AGAIN.format(Path(path).parent),
             ) from error
         except Exception as error:
             raise RunError(
                 f"the checkpoint cannot be read ({type(error).__name__})",
                 file=path,
-                remedy="delete this file and resume: training starts that member again",
+                remedy=AGAIN.format(Path(path).parent),
             ) from error
         return loaded
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import signal
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,11 +21,12 @@ from torch import nn
 from hounsfield.inference.predict import predict_cases
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.run import Member, whole_file, write_text
+from hounsfield.run import Member, storage_error, whole_file, write_text
 from hounsfield.tasks.contract import Calibration
-from hounsfield.training.checkpoint import WholeCheckpoints
+from hounsfield.training.checkpoint import WholeCheckpoints, write_tensors
 from hounsfield.training.data import CaseDataset, EpochSampler, batches
 from hounsfield.training.learner import Job, Learner
+from hounsfield.training.schedule import best_epoch
 
 Epochs = Callable[[int, int, dict[str, float]], None]  # done, of, what the log says
 
@@ -46,7 +49,7 @@ def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs
     learner = Learner(network, job)
     sampler = EpochSampler(len(parts.train), job.seed, parts.sampling)
     loader = batches(parts.train, job.plan.training.batch, sampler)
-    with _quiet():
+    with _quiet(), _as_itself(member):
         trainer = _trainer(job.plan.training, member, [EpochEnd(parts, member, sampler, said)])
         resume = str(member.checkpoint) if member.checkpoint.exists() else None
         trainer.fit(learner, loader, ckpt_path=resume, weights_only=True)
@@ -97,6 +100,17 @@ class EpochEnd(Checkpoint):
     def __init__(self, parts: Parts, member: Member, sampler: EpochSampler, said: Epochs) -> None:
         self.parts, self.member, self.sampler, self.said = parts, member, sampler, said
 
+    def on_fit_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        assert isinstance(learner, Learner)
+        for line in learner.history:  # Lightning's CSV logger begins its file anew
+            _log(trainer.loggers[0], line)
+
+    def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
+        assert isinstance(learner, Learner)
+        trainer.should_stop = _enough(
+            learner
+        )  # a run killed after its last epoch is not trained on
+
     def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
         self.sampler.set_epoch(trainer.current_epoch)
 
@@ -106,15 +120,12 @@ class EpochEnd(Checkpoint):
         line = {"epoch": epochs, **learner.losses(), **self._monitor(learner)}
         line["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         learner.history.append(line)
-        watched = [float(old["monitor"]) for old in learner.history]
-        learner.watch(watched)
+        learner.watch(_watched(learner))
         for logger in trainer.loggers:
-            logger.log_metrics({k: v for k, v in line.items() if k != "metric"}, epochs)
-            logger.save()
-        best = int(np.nanargmax(watched)) if not np.isnan(watched).all() else len(watched) - 1
-        if plan.patience and best == len(watched) - 1:
-            _keep_best(learner, self.member)
-        trainer.should_stop |= bool(plan.patience and epochs - 1 - best >= plan.patience)
+            _log(logger, line)
+        if plan.patience and best_epoch(_watched(learner)) == epochs - 1:
+            write_tensors(learner.predictor.state_dict(), self.member.path / "best.pt")
+        trainer.should_stop |= _enough(learner)
         lines = "".join(json.dumps(old) + "\n" for old in learner.history)
         write_text(self.member.log, lines)
         if epochs % plan.save_every == 0 or trainer.should_stop or epochs == plan.epochs:
@@ -142,9 +153,19 @@ class EpochEnd(Checkpoint):
         return {"monitor": value if metric.higher_is_better else -value, "metric": metric.name}
 
 
-def _keep_best(learner: Learner, member: Member) -> None:
-    with whole_file(member.path / "best.pt") as file:
-        torch.save(learner.predictor.state_dict(), file)
+def _watched(learner: Learner) -> list[float]:
+    return [float(line["monitor"]) for line in learner.history]
+
+
+def _enough(learner: Learner) -> bool:
+    """Whether the monitor has not grown for as long as the plan is patient."""
+    patience, watched = learner.job.plan.training.patience, _watched(learner)
+    return bool(patience and watched and len(watched) - 1 - best_epoch(watched) >= patience)
+
+
+def _log(logger: Any, line: dict[str, Any]) -> None:
+    logger.log_metrics({k: v for k, v in line.items() if k != "metric"}, line["epoch"])
+    logger.save()
 
 
 def _best(learner: Learner, member: Member) -> nn.Module:
@@ -152,6 +173,21 @@ def _best(learner: Learner, member: Member) -> nn.Module:
     state = WholeCheckpoints().load_checkpoint(member.path / "best.pt")
     learner.predictor.load_state_dict(state)
     return learner.predictor
+
+
+@contextmanager
+def _as_itself(member: Member) -> Iterator[None]:
+    """Ctrl-C stays Ctrl-C, which Lightning makes an exit(1); a full disk is told as such."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stopped:
+        if not isinstance(stopped.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)  # Lightning has switched it off
+        raise KeyboardInterrupt from None
+    except OSError as error:  # of the loggers, whose files are not ours
+        raise storage_error(error, member.path) from error
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801  (a context manager, used as a function)

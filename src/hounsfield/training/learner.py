@@ -18,7 +18,7 @@ from hounsfield.preprocessing.normalise import normalise
 from hounsfield.tasks.contract import Batch, Settings, Task
 from hounsfield.training.data import Raw
 from hounsfield.training.ema import Average
-from hounsfield.training.schedule import PLATEAU_PATIENCE, factor, optimizer
+from hounsfield.training.schedule import PLATEAU_PATIENCE, best_epoch, factor, optimizer
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +123,7 @@ class Learner(LightningModule):
         """Lower the rate where the monitor has not grown for a while (schedule: plateau)."""
         if self.job.plan.training.schedule != "plateau":
             return
-        best = max(range(len(values)), key=lambda i: values[i])
-        stale = len(values) - 1 - best
+        stale = len(values) - 1 - best_epoch(values)
         if stale and stale % PLATEAU_PATIENCE == 0:
             self.drops += 1
 

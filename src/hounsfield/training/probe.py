@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,7 @@ from hounsfield.plan.schema import TrainingPlan
 from hounsfield.training.learner import in_format
 
 WARM, TIMED = 2, 4
+FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 GAIN = 1.05  # a change must be this much faster to be worth it
 
 Losses = Callable[[nn.Module, Tensor], Tensor]
@@ -32,20 +33,24 @@ class Speed:
 
 
 def probe(
-    build: Callable[[], nn.Module], losses: Losses, images: Tensor, plan: TrainingPlan
+    build: Callable[[], nn.Module],
+    losses: Losses,
+    images: Tensor,
+    plan: TrainingPlan,
+    fixed: Mapping[str, str],
 ) -> list[Speed]:
     """Time training steps on one batch (B, C, Y, X), in every way that the device can.
 
-    Each way: two steps to warm up, four timed, the fastest counts. The network is thrown away.
+    `fixed` holds the precision or memory format that is no longer open. Each way: two steps
+    to warm up, four timed, the fastest counts. The network is thrown away.
     """
     torch.set_num_threads(plan.threads)
     device = torch.device(plan.device)
     found = []
-    for precision, memory_format in _ways(device):
+    for precision, memory_format in _open_ways(device, fixed):
         with torch.random.fork_rng():
             network = build().to(device).train()
-        if memory_format == "channels-last":
-            network = network.to(memory_format=torch.channels_last)
+        network = network.to(memory_format=FORMATS[memory_format])
         batch = in_format(images.to(device), memory_format)
         optimizer = torch.optim.SGD(network.parameters(), 1e-6)
         seconds = [_step(network, losses, batch, optimizer, precision) for _ in range(WARM + TIMED)]
@@ -70,12 +75,20 @@ def choices(speeds: list[Speed], plan: TrainingPlan, cases: int) -> Iterator[Cho
 
 def _ways(device: torch.device) -> Iterator[tuple[str, str]]:
     """The first is the safe one."""
-    formats = ("channels-last", "contiguous")
-    yield from (("fp32", memory_format) for memory_format in formats)
+    yield from (("fp32", memory_format) for memory_format in FORMATS)
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        yield from (("bf16", memory_format) for memory_format in formats)
+        yield from (("bf16", memory_format) for memory_format in FORMATS)
     elif device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
         yield "bf16", "channels-last"
+
+
+def _open_ways(device: torch.device, fixed: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Where nothing measured is left, what is fixed alone: the speed still sets the epochs."""
+    asked = (fixed.get("precision"), fixed.get("memory_format"))
+    ways = [
+        way for way in _ways(device) if all(a in (None, b) for a, b in zip(asked, way, strict=True))
+    ]
+    return ways or [(asked[0] or "fp32", asked[1] or "channels-last")]
 
 
 def _step(

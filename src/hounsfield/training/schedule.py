@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import cos, pi
+from collections.abc import Sequence
+from math import cos, isnan, pi
 
 from torch import nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
@@ -43,3 +44,9 @@ def factor(plan: TrainingPlan, step: int, steps: int, drops: int = 0) -> float:
             return 0.5**drops
         case "constant":
             return 1.0
+
+
+def best_epoch(watched: Sequence[float]) -> int:
+    """The index of the highest value; the last one's where nothing could be watched."""
+    known = [i for i, value in enumerate(watched) if not isnan(value)]
+    return max(known, key=lambda i: watched[i]) if known else len(watched) - 1

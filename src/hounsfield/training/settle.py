@@ -83,7 +83,10 @@ def _speed(
     def make() -> Any:
         return build(plan, task, settings)
 
-    speeds = probe(make, losses, normalise(raw.images, plan.preprocessing), plan.training)
+    images = normalise(raw.images, plan.preprocessing)
+    known = [resolved.choices[path] for path in MEASURED]
+    fixed = {c.path.removeprefix("training."): c.value for c in known if c.by != "default"}
+    speeds = probe(make, losses, images, plan.training, fixed)
     for choice in by_speed(speeds, plan.training, len(cases)):
-        if choice.path not in MEASURED or resolved.choices[choice.path].by == "default":
+        if choice.path.removeprefix("training.") not in fixed:
             yield choice

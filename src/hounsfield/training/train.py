@@ -81,7 +81,8 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
     seed = plan.training.seed + 1000 * member.fold + member.seed
     torch.manual_seed(seed)
     network = build(plan, study.task, study.settings)
-    _take_pretrained(network, plan, study)
+    if not member.checkpoint.exists():
+        _take_pretrained(network, plan, study)
     strata = study.strata(train)
     learns = load_network(plan.model.name).head(network) if plan.training.freeze != "none" else None
     if learns is not None:
