@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hounsfield.audit import Audit, apply, audit
+from hounsfield.audit import Audit, against, apply, audit
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.split import Split
 from hounsfield.errors import LeakError
@@ -114,3 +114,4 @@ def test_copies_across_parts_are_told(
     assert told["exact-duplicate-leak"] == (("c0", "c2"),)
     assert told["exact-duplicate-folds"] == (("c1", "c3"),)
     assert "patients-unknown" in told
+    assert against(audit(catalog, cache=tmp_path / "cache"), catalog, split) == found

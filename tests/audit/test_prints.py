@@ -60,6 +60,24 @@ def test_looking_for_near_ones_later_reads_what_it_needs(
     assert sorted(reads) == ["c0.png", "c1.png"]
 
 
+def test_the_same_pictures_are_searched_once(
+    build: Callable, noise: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hounsfield.audit import near
+
+    dark = (noise(1, 70, 80) * 0.9).astype("uint8")
+    catalog = build([noise(1, 70, 80), noise(2, 70, 80), dark])
+    first = audit(catalog, cache=tmp_path / "cache")
+    assert [group.cases for group in first.near] == [("c0", "c2")]
+    searched = []
+    true = near.find
+    monkeypatch.setattr(near, "find", lambda *a: searched.append(1) or true(*a))
+    assert audit(catalog, cache=tmp_path / "cache") == first
+    assert searched == []
+    audit(catalog, settings=AuditSettings(correlation=0.9), cache=tmp_path / "cache")
+    assert searched == [1]
+
+
 def test_processes_find_what_threads_find(
     build: Callable, noise: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

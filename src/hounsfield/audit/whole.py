@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import polars as pl
 from hounsfield.audit import balance, labels, leaks
 from hounsfield.audit.exact import exact_groups, images_of_cases, in_order, merged
 from hounsfield.audit.hashing import LEGIBLE
+from hounsfield.audit.pairs import near_pairs
 from hounsfield.audit.prints import Prints, Progress, prints
 from hounsfield.audit.results import Audit, AuditSettings, NearGroup, Pair
 from hounsfield.catalog.findings import Finding
@@ -44,7 +44,7 @@ def audit(
         seen, cache, with_small=large.height > 0, workers=settings.workers, progress=progress
     )
     exact = exact_groups(catalog, kept.table)
-    pairs = _near_pairs(catalog, kept, large, settings, progress)
+    pairs = near_pairs(catalog, kept, large, settings, progress)
     near = _near_groups(catalog, exact, pairs)
     found = Audit(exact=exact, near=near, images=seen.images.height)
     conflicts = labels.conflicts(catalog, found.duplicates)
@@ -56,10 +56,18 @@ def audit(
         *labels.findings(conflicts),
         *balance.findings(tables, settings),
         *leaks.patients(catalog),
-        *(leaks.overlap(catalog, split) if split else ()),
-        *(leaks.crossing(found, split) if split else ()),
     )
-    return found.model_copy(update={"findings": said, "conflicts": conflicts, "tables": tables})
+    found = found.model_copy(update={"findings": said, "conflicts": conflicts, "tables": tables})
+    return against(found, catalog, split) if split else found
+
+
+def against(found: Audit, catalog: Catalog, split: Split) -> Audit:
+    """The same audit with what a split adds to it; reads nothing.
+
+    So a catalog can be audited, split with `found.duplicates` kept together, and judged.
+    """
+    said = (*found.findings, *leaks.overlap(catalog, split), *leaks.crossing(found, split))
+    return found.model_copy(update={"findings": said})
 
 
 def _used(catalog: Catalog) -> Catalog:
@@ -74,43 +82,6 @@ def _large(catalog: Catalog, settings: AuditSettings) -> pl.DataFrame:
     if settings.near == "on":
         return catalog.images
     return catalog.images.filter(pl.min_horizontal("height", "width") >= LEGIBLE)
-
-
-def _near_pairs(
-    catalog: Catalog,
-    kept: Prints,
-    large: pl.DataFrame,
-    settings: AuditSettings,
-    progress: Progress | None,
-) -> list[Pair]:
-    """The confirmed pairs, as cases; one image stands for all that have the same pixels."""
-    told = kept.table.filter(~pl.col("blank") & pl.col("has_small"))
-    told = told.join(large.select("image"), on="image", how="semi", maintain_order="left")
-    first = images_of_cases(catalog).unique("image", keep="first", maintain_order=True)
-    told = told.join(first, on="image", how="inner", maintain_order="left")
-    told = told.unique("pixels", keep="first", maintain_order=True)
-    if told.height < 2:
-        return []
-    from hounsfield.audit.near import find
-
-    workers = settings.workers or os.cpu_count() or 1
-    cases = told["case"].to_list()
-    small = kept.smalls(told["key"].to_list())
-    pairs = []
-    for match in find(small, settings.correlation, workers, progress):
-        if cases[match.first] != cases[match.second]:
-            scale_x, scale_y, shift_x, shift_y = (round(value, 4) for value in match.pose)
-            pairs.append(
-                Pair(
-                    first=cases[match.first],
-                    second=cases[match.second],
-                    correlation=round(match.correlation, 4),
-                    agreement=round(match.agreement, 4),
-                    scale=(scale_x, scale_y),
-                    shift=(shift_x, shift_y),
-                )
-            )
-    return pairs
 
 
 def _near_groups(catalog: Catalog, exact: Groups, pairs: list[Pair]) -> tuple[NearGroup, ...]:
