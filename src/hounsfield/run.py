@@ -265,6 +265,11 @@ class Run:
             self.path / "data/findings.json", _FINDINGS.dump_json(findings, indent=1).decode()
         )
 
+    @property
+    def sheets(self) -> Path:
+        """The folder of pictures to look at before training: raw, augmented, intensities."""
+        return self.path / "figures"
+
     # Members
 
     def member(self, fold: int, seed: int) -> Member:

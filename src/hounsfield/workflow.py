@@ -116,6 +116,11 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
         if run.status == "planned":
             _plan_run(run, watch)
         study = _study(run, watch)
+        if not run.sheets.exists():
+            from hounsfield.training.sheets import draw_sheets
+
+            with watch.stage("sheets"):
+                draw_sheets(study, run.sheets)
         _train(study, watch)
         with watch.stage("evaluate"):
             _evaluate_own(study)
