@@ -77,8 +77,11 @@ def index(
     names = replace(Pseudonyms() if key is None else Pseudonyms(key), keep=settings.keep_ids)
     listed = enlist(where, lambda done: tell("listing", done, None))
     known, todo = _known(listed.entries, seen)
+    del seen
     read = _read(todo, out, settings.workers, tell)
+    counts = (known.height, todo.height)
     found = pl.concat([known, read]).sort("row")
+    del known, todo, read  # a million rows are worth it
     good, bad = _sorted_out(listed, found, where)
     _usable(listed, good, bad, where)
     labels, said = map_labels(listed.labels, listed.entries, label_map)
@@ -87,19 +90,19 @@ def index(
     rejected = _rejected(bad, where, names)
     _save(out, made, _link(listed, found, made, bad, names), names, rejected, said)
     catalog = replace(made.catalog, folder=out)
-    return Indexed(catalog, tuple(said), rejected, known.height, todo.height)
+    return Indexed(catalog, tuple(said), rejected, *counts)
 
 
 def _known(entries: pl.DataFrame, seen: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What is known of files that did not change, and the entries whose files must be read."""
-    there = entries.filter(pl.col("reason").is_null()).drop("reason")
     keys = [*link.WHERE]
+    there = entries.filter(pl.col("reason").is_null()).select("row", *keys)
     past = seen.filter(pl.col("hash").is_not_null()).unique(keys, keep="last")
-    both = there.select("row", *keys).join(
-        past, on=keys, how="left", nulls_equal=True, maintain_order="left"
-    )
+    if past.is_empty():
+        return pl.DataFrame(schema=SCHEMA), there
+    both = there.join(past, on=keys, how="left", nulls_equal=True, maintain_order="left")
     hit = pl.col("hash").is_not_null()
-    return both.filter(hit).select(*SCHEMA), there.join(both.filter(~hit), on="row", how="semi")
+    return both.filter(hit).select(*SCHEMA), both.filter(~hit).select("row", *keys)
 
 
 def _read(todo: pl.DataFrame, out: Path, workers: int | None, tell: Progress) -> pl.DataFrame:
@@ -107,13 +110,14 @@ def _read(todo: pl.DataFrame, out: Path, workers: int | None, tell: Progress) ->
     frames, waiting, done = [pl.DataFrame(schema=SCHEMA)], [pl.DataFrame(schema=SCHEMA)], 0
 
     def put_aside() -> None:
-        read = pl.concat(waiting).join(todo.select("row", *link.WHERE), on="row")
-        link.put_aside(read.with_columns(image=pl.lit(None, pl.String)), out)
+        read = pl.concat(waiting, rechunk=True)  # many small tables take much memory
+        frames.append(read)
         waiting[1:] = []
+        where = read.join(todo, on="row").with_columns(image=pl.lit(None, pl.String))
+        link.put_aside(where, out)
 
     try:
         for frame in examine(todo, workers):
-            frames.append(frame)
             waiting.append(frame)
             done += frame.height
             tell("reading", done, todo.height)
@@ -122,7 +126,7 @@ def _read(todo: pl.DataFrame, out: Path, workers: int | None, tell: Progress) ->
     except KeyboardInterrupt:
         put_aside()
         raise
-    return pl.concat(frames)
+    return pl.concat([*frames, *waiting], rechunk=True)
 
 
 def _sorted_out(

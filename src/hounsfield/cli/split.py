@@ -55,16 +55,9 @@ def split(
     console = Console(soft_wrap=True)
     whole = Catalog.load(catalog)
     labels = labels_of(whole, label)
-    settings = SplitSettings(
-        train=train,
-        val=val,
-        test=test,
-        folds=folds,
-        use_official=use_official,
-        group=group,
-        seed=seed,
-        min_per_class=min_per_class,
-    )
+    shares = {"train": train, "val": val, "test": test}
+    kept = {"use_official": use_official, "min_per_class": min_per_class}
+    settings = SplitSettings(**shares, **kept, folds=folds, group=group, seed=seed)
     made = share_out(whole, labels, settings)
     made.save(out or catalog)
     table = parts(whole, made, labels)
