@@ -173,12 +173,16 @@ def test_names_cannot_become_markup(build) -> None:
     assert "<script" not in text
     assert "{{ 7*7 }}" in text
     assert "<script>alert" not in (made.parent / "model_card.md").read_text()
-    assert "<script>alert" not in (made.parent / "scores.html").read_text()
+    assert "truly $x_1$ {{ 7*7 }} (" in text, "no formula, no template"
+    hover = (made.parent / "scores.html").read_text()
+    assert "<script>alert" not in hover
+    assert r"\u003cscript\u003ealert" not in hover, "plotly reads texts as markup"
 
 
 def test_unknown_patients_are_said_plainly(build, write) -> None:
     page = write(build(known="unknown"))
-    assert "Per image, patients unknown" in page.text
+    assert "Per image, patients unknown: the intervals may be too narrow." in page.text
+    assert "Per image, patients unknown: nothing says which" in page.text
     assert "Training unknown " in page.text
 
 
