@@ -173,7 +173,7 @@ def test_names_cannot_become_markup(build) -> None:
     assert "<script" not in text
     assert "{{ 7*7 }}" in text
     assert "<script>alert" not in (made.parent / "model_card.md").read_text()
-    assert "truly $x_1$ {{ 7*7 }} (" in text, "no formula, no template"
+    assert ">truly $x_1$ {{ 7*7 }} (" in text, "no formula, no template"
     hover = (made.parent / "scores.html").read_text()
     assert "<script>alert" not in hover
     assert r"\u003cscript\u003ealert" not in hover, "plotly reads texts as markup"
