@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -96,9 +96,11 @@ def write(comparison: Comparison, path: Path) -> Path:
 
 
 def print_comparison(comparison: Comparison, console: Console | None = None) -> None:
-    """A table for each pair; names are plain text."""
+    """A table for each pair, of the measures over all classes; names are plain text."""
     console = console or Console()
-    for pair in comparison.pairs:
+    for whole in comparison.pairs:
+        overall = tuple(one for one in whole.differences if one.class_name is None)
+        pair = replace(whole, differences=overall or whole.differences)
         title = Text(f"{pair.a} against {pair.b}, on the same cases", style="bold")
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
         names = ("", pair.a, pair.b, "difference", "95 % interval", "p")

@@ -76,7 +76,6 @@ def write(
 def contents(view: View) -> dict[str, Any]:
     """What the template shows, besides the pictures."""
     run, evaluation = view.run, view.evaluation
-    overall = evaluation.overall()
     by_class = [e for e in evaluation.estimates if e.group == "all" and e.class_name is not None]
     return {
         "view": view,
@@ -100,9 +99,9 @@ def contents(view: View) -> dict[str, Any]:
         "key_values": method.key_values(view.resolved),
         "values": method.values(view.resolved),
         "calibration": method.calibration(run),
-        "overall": [line(e) for e in overall],
+        "overall": [line(e) for e in evaluation.overall()],
         "by_class": [line(e) for e in by_class],
-        "methods": {METHODS[e.method] for e in overall},
+        "methods": {METHODS[e.method] for e in evaluation.overall()},
         "groups": [line(e, group_words(e.group)) for e in of_headline(view)],
         "classes_report": _classes_report(view),
         "mistaken": words.mistaken(view.cases),
