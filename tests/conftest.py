@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from hounsfield.run import Run
+
+sys.path.append(str(Path(__file__).parent / "helpers"))  # what several test files share
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -21,3 +29,48 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     if folder is None or not folder.is_dir():
         pytest.skip("REAL IMAGES NOT TESTED: give --real-data DIR")
     return folder.resolve()
+
+
+TINY_PLAN = {  # all that would be measured or is slow, decided
+    "data.min_per_class": 0,
+    "audit.near": "off",
+    "model.settings.widths": (4, 8),
+    "model.settings.blocks": (1, 1),
+    "training.epochs": 3,
+    "training.batch": 16,
+    "training.threads": 1,
+    "training.workers": 1,
+    "training.precision": "fp32",
+    "training.memory_format": "contiguous",
+    "evaluation.resamples": 100,
+}
+
+
+@pytest.fixture(scope="session")
+def tiny_plan() -> dict[str, Any]:
+    """What makes a run on `tiny_data` take a second."""
+    return dict(TINY_PLAN)
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """130 pictures of 12×12 in MedMNIST's form: class 1 is brighter, above and to the left."""
+    rng = np.random.default_rng(7)
+    arrays = {}
+    for part, size in (("train", 60), ("val", 30), ("test", 40)):
+        labels = rng.permutation(np.arange(size) % 3 == 0).astype(np.uint8)
+        pixels = rng.normal(100, 20, (size, 12, 12))
+        pixels[:, 2:6, 1:6] += 25.0 * labels[:, None, None]
+        arrays[f"{part}_images"] = np.clip(pixels, 0, 255).astype(np.uint8)
+        arrays[f"{part}_labels"] = labels[:, None]
+    path = tmp_path_factory.mktemp("tiny") / "data.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A finished run on `tiny_data`; copy it before you change anything."""
+    from hounsfield import workflow
+
+    return workflow.train(tiny_data, TINY_PLAN, out=tmp_path_factory.mktemp("runs") / "tiny")

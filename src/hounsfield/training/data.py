@@ -49,7 +49,10 @@ class CaseDataset(Dataset[Raw]):
 
 
 class EpochSampler(Sampler[int]):
-    """A new order each epoch, from (seed, epoch) alone; with weights, cases are drawn anew."""
+    """A new order each epoch, from (seed, epoch) alone; with weights, cases are drawn anew.
+
+    Lightning calls `set_epoch` before each one.
+    """
 
     def __init__(self, size: int, seed: int, weights: np.ndarray | None = None) -> None:
         self.size, self.seed, self.weights, self.epoch = size, seed, weights, 0

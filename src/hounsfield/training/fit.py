@@ -50,7 +50,7 @@ def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs
     sampler = EpochSampler(len(parts.train), job.seed, parts.sampling)
     loader = batches(parts.train, job.plan.training.batch, sampler)
     with _quiet(), _as_itself(member):
-        trainer = _trainer(job.plan.training, member, [EpochEnd(parts, member, sampler, said)])
+        trainer = _trainer(job.plan.training, member, [EpochEnd(parts, member, said)])
         resume = str(member.checkpoint) if member.checkpoint.exists() else None
         trainer.fit(learner, loader, ckpt_path=resume, weights_only=True)
     best = learner.predictor if not job.plan.training.patience else _best(learner, member)
@@ -97,8 +97,8 @@ class EpochEnd(Checkpoint):
     Lightning runs callbacks of this kind last, when the epoch is counted as done.
     """
 
-    def __init__(self, parts: Parts, member: Member, sampler: EpochSampler, said: Epochs) -> None:
-        self.parts, self.member, self.sampler, self.said = parts, member, sampler, said
+    def __init__(self, parts: Parts, member: Member, said: Epochs) -> None:
+        self.parts, self.member, self.said = parts, member, said
 
     def on_fit_start(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)
@@ -110,9 +110,6 @@ class EpochEnd(Checkpoint):
         trainer.should_stop = _enough(
             learner
         )  # a run killed after its last epoch is not trained on
-
-    def on_train_epoch_start(self, trainer: Trainer, learner: LightningModule) -> None:
-        self.sampler.set_epoch(trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)

@@ -55,22 +55,14 @@ class Learner(LightningModule):
     def configure_optimizers(self) -> Optimizer:
         return optimizer(self.network, self.job.plan.training)
 
-    def on_train_epoch_start(self) -> None:
-        # Dropout draws from torch's generator: an epoch replayed after a stop draws the same.
-        torch.manual_seed(_mix(self.job.seed, self.current_epoch))
-        self._sums, self._count = {}, 0
-        if self.average:
-            self.average.network.to(self.device)
-        if self.job.learns is not None:
-            self.network.eval()  # a frozen body keeps its statistics
-            self.job.learns.train()
-
     def transfer_batch_to_device(
         self, batch: Raw, device: torch.device, dataloader_idx: int
     ) -> Raw:
         return batch  # `batch` moves it, when images and targets are known
 
     def training_step(self, raw: Raw, index: int) -> Tensor:
+        if not index:
+            self._begin_epoch()
         self._set_rate()
         task, settings = self.job.task, self.job.settings
         losses = task.losses(self.network, self.batch(raw), self.job.weights, settings)
@@ -126,6 +118,17 @@ class Learner(LightningModule):
         stale = len(values) - 1 - best_epoch(values)
         if stale and stale % PLATEAU_PATIENCE == 0:
             self.drops += 1
+
+    def _begin_epoch(self) -> None:
+        """At the first batch: Lightning calls no hook of an epoch's start in a resumed one."""
+        # Dropout draws from torch's generator: an epoch replayed after a stop draws the same.
+        torch.manual_seed(_mix(self.job.seed, self.current_epoch))
+        self._sums, self._count = {}, 0
+        if self.average:
+            self.average.network.to(self.device)
+        if self.job.learns is not None:
+            self.network.eval()  # a frozen body keeps its statistics
+            self.job.learns.train()
 
     def _set_rate(self) -> None:
         steps = int(self.trainer.estimated_stepping_batches)

@@ -23,21 +23,29 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """The cache holds the prepared images of all the catalog's cases."""
+    """The cache holds the prepared images of all the catalog's cases.
+
+    Where no image is read (an evaluation, a report), there is none.
+    """
 
     run: Run
     plan: Plan
     task: Task[Any, Any]
     settings: Settings
     catalog: Catalog
-    cache: Cache
+    _cache: Cache | None
 
     @classmethod
-    def of(cls, run: Run, cache: Cache, catalog: Catalog | None = None) -> Study:
+    def of(cls, run: Run, cache: Cache | None, catalog: Catalog | None = None) -> Study:
         """The run's study, on its own catalog or on another."""
         plan = run.resolved.plan
         task = load_task(plan.task.name)
         return cls(run, plan, task, task_settings(plan), catalog or run.catalog, cache)
+
+    @property
+    def cache(self) -> Cache:
+        assert self._cache is not None
+        return self._cache
 
     def truths(self, cases: Sequence[str]) -> list[Any]:
         """The truths of these cases, in this order."""

@@ -1,0 +1,86 @@
+"""Runs that are stopped on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stopping import Children
+
+from hounsfield import workflow
+from hounsfield.run import Run
+
+Quiet = Callable[[], None]
+
+
+@pytest.fixture(scope="session")
+def children() -> Iterator[Children]:
+    """Where jobs run that do not come back."""
+    made = Children()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Predictions alone are compared: nothing is measured or drawn."""
+    monkeypatch.setattr(workflow, "_evaluate_own", lambda study: None)
+    monkeypatch.setattr(workflow, "_report", lambda study, name: Path())
+
+
+class Planned:
+    """Runs that are planned and not begun, one for each plan; their copies are trained."""
+
+    def __init__(self, folder: Path, data: Path, plan: Mapping[str, Any]) -> None:
+        self.folder, self.data, self.plan = folder, data, plan
+        self.known: dict[str, Path] = {}
+        self.references: dict[str, dict[str, bytes]] = {}
+        self.copies = 0
+
+    def copy(self, asked: Mapping[str, Any]) -> Path:
+        """A new run folder, ready to train."""
+        name = repr(sorted(asked.items()))
+        if name not in self.known:
+            self.known[name] = self._make(asked)
+        self.copies += 1
+        return Path(
+            shutil.copytree(self.known[name], self.folder / f"copy{self.copies}", symlinks=True)
+        )
+
+    def reference(self, asked: Mapping[str, Any]) -> dict[str, bytes]:
+        """The predictions of such a run that nothing stopped."""
+        name = repr(sorted(asked.items()))
+        if name not in self.references:
+            self.references[name] = predictions(workflow.resume(self.copy(asked)))
+        return self.references[name]
+
+    def _make(self, asked: Mapping[str, Any]) -> Path:
+        path = self.folder / f"planned{len(self.known)}"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(workflow, "_train", _stopped)
+            with pytest.raises(_StoppedError):
+                workflow.train(self.data, {**self.plan, **asked}, out=path)
+        return path
+
+
+class _StoppedError(Exception):
+    pass
+
+
+def _stopped(*_: object) -> None:
+    raise _StoppedError
+
+
+def predictions(run: Run) -> dict[str, bytes]:
+    """The bytes of predictions.csv of both parts."""
+    return {name: (run.predictions(name) / "predictions.csv").read_bytes() for name in ("val", "test")}
+
+
+@pytest.fixture(scope="session")
+def planned(
+    tmp_path_factory: pytest.TempPathFactory, tiny_data: Path, tiny_plan: dict[str, Any]
+) -> Planned:
+    return Planned(tmp_path_factory.mktemp("planned"), tiny_data, tiny_plan)
