@@ -419,6 +419,19 @@ def test_truncated_files_are_refused(make_dicom: Any, kept: float) -> None:
         formats.read(path)
 
 
+def test_a_truncated_jpeg_is_not_filled_with_grey(make_dicom: Any) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64)).astype(np.uint8)
+    path = make_dicom(noise)
+    data = pydicom.dcmread(path)
+    data.PixelData = encapsulate([imagecodecs.jpeg8_encode(noise)])
+    data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.50"
+    data.save_as(path)
+    formats.read(path)
+    path.write_bytes(path.read_bytes()[:-1500])
+    with pytest.raises(FormatError, match="inside a fragment"):
+        formats.read(path)
+
+
 @pytest.mark.parametrize(
     ("uid", "what"),
     [
