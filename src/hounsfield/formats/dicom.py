@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats import dicom_values as values
@@ -141,7 +144,8 @@ def _stored(picture: _Picture) -> dict[str, object]:
     }
 
 
-def _colours(stored, picture: _Picture):  # type: ignore[no-untyped-def]
+def _colours(stored: NDArray[Any], picture: _Picture) -> NDArray[Any]:
+    """RGB, whatever the photometric interpretation; codecs but RLE have done it already."""
     form, file = picture.form, picture.file
     if form.photometric == "PALETTE COLOR":
         return values.palette_rgb(stored, file.path)
