@@ -292,6 +292,19 @@ class Run:
         """The folder of the evaluation with this name."""
         return self.path / "evaluations" / name
 
+    def save_external(self, name: str, catalog: Catalog) -> None:
+        """Keep the tables of another hospital's data, so that its report can be written again."""
+        catalog.save(self.predictions(name) / "data")
+        if catalog.folder is not None:
+            links = self.state.get("links", {}) | {name: str(catalog.folder.resolve())}
+            self.update(links=links)
+
+    def external(self, name: str) -> Catalog | None:
+        """The tables that `save_external` kept; None for the run's own parts."""
+        folder = self.predictions(name) / "data"
+        link = self.state.get("links", {}).get(name)
+        return Catalog.load(folder, link=Path(link) if link else None) if folder.exists() else None
+
     @property
     def evaluations(self) -> tuple[str, ...]:
         found = sorted((self.path / "evaluations").glob("*/evaluation.json"))

@@ -161,7 +161,7 @@ def evaluate(
 
     path = Path(run)
     if data is None:
-        study = _study(_trained(path), watch)
+        study = _light_study(_trained(path))
         with study.run.locked():
             _evaluate_own(study)
             _report(study, "test")
@@ -172,6 +172,7 @@ def evaluate(
     study = _foreign(_trained(path), [data], beside_run(path) / name, False, watch)
     check_labelled(study.catalog, study.task, study.settings)
     with study.run.locked():
+        study.run.save_external(name, study.catalog)
         _predict_new(study, study.run.predictions(name), watch)
         internal = Evaluation.load(study.run.evaluation("test"))
         _measure(study, name, internal)
@@ -179,7 +180,7 @@ def evaluate(
     return Evaluation.load(study.run.evaluation(name))
 
 
-def report(run: Data, name: str = "test", *, watch: Watch = SILENT) -> Path:
+def report(run: Data, name: str = "test") -> Path:
     """Write the report of an evaluation anew; its path."""
     opened = _trained(Path(run))
     if name not in opened.evaluations:
@@ -189,7 +190,7 @@ def report(run: Data, name: str = "test", *, watch: Watch = SILENT) -> Path:
             expected=f"one of {', '.join(opened.evaluations) or 'none yet'}",
             remedy="`hounsfield evaluate RUN --data FOLDER --name NAME` makes one",
         )
-    return _report(_study(opened, watch), name)
+    return _report(_light_study(opened, opened.external(name)), name)
 
 
 def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
@@ -352,11 +353,11 @@ def _study(run: Run, watch: Watch) -> Study:
     return Study.of(run, cache, catalog)
 
 
-def _light_study(run: Run) -> Any:
-    """The study without its images."""
+def _light_study(run: Run, catalog: Catalog | None = None) -> Study:
+    """The study without its images, on the run's own catalog or on another."""
     from hounsfield.training.study import Study
 
-    return Study.of(run, None)  # type: ignore[arg-type]  # nothing here reads an image
+    return Study.of(run, None, catalog)
 
 
 def _foreign(
