@@ -12,7 +12,6 @@ RUN/run.json              format version, status, where the catalog's link lies
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import polars as pl
 import yaml
@@ -31,61 +30,17 @@ from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
-from hounsfield.errors import RunError, StorageError
+from hounsfield.errors import RunError
+from hounsfield.files import storage_error, write_text
 from hounsfield.plan.resolved import Resolved
 from hounsfield.tasks.contract import Calibration
 
 VERSION = 1
 # What a run writes, and all that --overwrite deletes
 PARTS = ("run.json", "lock", "plan.yaml", "plan.resolved.yaml", "calibration.json")
-FOLDERS = ("data", "members", "predictions", "evaluations")
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FOLDERS = ("data", "figures", "members", "predictions", "evaluations")
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["planned", "training", "trained", "finished"]
-
-
-@contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that appears complete, on disk, or not at all.
-
-    Raises:
-        StorageError: the disk is full or the folder cannot be written.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise storage_error(error, path) from error
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-
-
-def storage_error(error: OSError, path: Path) -> StorageError:
-    """The sentence for a disk that refuses."""
-    if error.errno in FULL:
-        return StorageError(
-            "the disk is full",
-            file=path,
-            remedy="free some space, then go on with `hounsfield train --resume RUN`",
-        )
-    return StorageError(
-        f"cannot be read or written ({error.strerror or error})",
-        file=path,
-        remedy="check the folder's permissions, or choose another with --out",
-    )
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file, whole or not at all."""
-    with whole_file(path) as file:
-        file.write(text.encode())
 
 
 @dataclass(frozen=True)

@@ -88,8 +88,9 @@ def train(
 
     `asked` maps dotted paths of the plan to values, e.g. {"training.epochs": 3}.
     """
+    from hounsfield.files import write_text
     from hounsfield.plan.asked import from_paths
-    from hounsfield.run import Run, write_text
+    from hounsfield.run import Run
 
     request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
     run = Run.create(out, overwrite=overwrite)

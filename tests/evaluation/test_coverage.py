@@ -1,4 +1,4 @@
-"""One seeded cell of the coverage simulation; all of them: tests/long/coverage.py."""
+"""One seeded cell of the coverage simulation; all of them: tests/long/interval_coverage.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hounsfield.metrics import metric
 
 @pytest.fixture(scope="module")
 def simulation() -> ModuleType:
-    path = Path(__file__).parents[1] / "long" / "coverage.py"
+    path = Path(__file__).parents[1] / "long" / "interval_coverage.py"
     spec = importlib.util.spec_from_file_location("long_coverage", path)
     assert spec is not None
     assert spec.loader is not None

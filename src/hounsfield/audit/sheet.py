@@ -12,6 +12,7 @@ from hounsfield import formats
 from hounsfield.audit.exact import images_of_cases
 from hounsfield.audit.results import SHEET, Audit
 from hounsfield.catalog.tables import Catalog
+from hounsfield.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +49,8 @@ def save(audit: Audit, catalog: Catalog, folder: str | Path) -> Path | None:
     if figure is None:
         return None
     path = Path(folder) / SHEET
-    formats.whole_or_not(path, ".png", lambda part: figure.savefig(part, dpi=140))
+    with whole_file(path) as file:
+        figure.savefig(file, format="png", dpi=140)
     return path
 
 

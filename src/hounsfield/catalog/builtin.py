@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from hounsfield.errors import StorageError, UsageError, did_you_mean
+from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.files import write_text
 
 PREFIX = "dataset:"
 
@@ -36,17 +37,7 @@ def materialise(name: str, folder: str | Path) -> Path:
     path = Path(folder) / BUILTIN[name].file
     if path.is_file():
         return path
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(BUILTIN[name].text(), encoding="ascii", newline="\n")
-        part.replace(path)
-    except OSError as error:
-        raise StorageError(
-            f"the data set cannot be written ({error.strerror})",
-            file=path,
-            remedy="choose a folder with space and permission to write",
-        ) from error
+    write_text(path, BUILTIN[name].text())
     return path
 
 

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from hounsfield.files import write_text
+
 Severity = Literal["info", "warning", "stop"]
 FINDINGS_FILE = "findings.json"
 
@@ -28,9 +30,7 @@ class Finding(BaseModel):
 def save(findings: Sequence[Finding], folder: Path) -> None:
     """Write what indexing noticed beside the tables."""
     text = json.dumps([one.model_dump() for one in findings], indent=1, ensure_ascii=False)
-    part = folder / f".{FINDINGS_FILE}.part"
-    part.write_text(text, encoding="utf-8")
-    part.replace(folder / FINDINGS_FILE)
+    write_text(folder / FINDINGS_FILE, text)
 
 
 def load(folder: Path) -> tuple[Finding, ...]:

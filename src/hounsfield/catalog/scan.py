@@ -22,7 +22,8 @@ from hounsfield.catalog.examine import SCHEMA, examine
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.pseudonym import Pseudonyms
 from hounsfield.catalog.tables import LINK, Catalog
-from hounsfield.errors import InputError, StorageError
+from hounsfield.errors import InputError
+from hounsfield.files import whole_file
 
 REJECTED_FILE = "rejected.csv"
 REJECTED = {"file": pl.String, "reason": pl.String}
@@ -246,17 +247,9 @@ def _save(
 ) -> None:
     link.save(table, names.key, out)
     made.catalog.save(out)
-    try:
-        part = out / f".{REJECTED_FILE}.part"
-        rejected.write_csv(part)
-        part.replace(out / REJECTED_FILE)
-        notes.save(said, out)
-    except OSError as error:
-        raise StorageError(
-            f"the list of files set aside cannot be written ({error.strerror})",
-            file=out,
-            remedy="free some space, or choose another folder with --out",
-        ) from error
+    with whole_file(out / REJECTED_FILE) as file:
+        rejected.write_csv(file)
+    notes.save(said, out)
 
 
 def read_label_map(path: Path) -> Mapping[str, str | None]:

@@ -7,9 +7,7 @@ with the key of the pseudonyms; it stays with the catalog, outside every run.
 
 from __future__ import annotations
 
-import os
 import secrets
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Literal, Self
 import polars as pl
 
 from hounsfield.errors import InputError, StorageError
+from hounsfield.files import whole_path
 from hounsfield.formats.contract import Source
 
 Known = Literal["given", "mapped", "guessed", "unknown"]  # how a patient is known
@@ -192,25 +191,15 @@ def write_whole(
     Raises:
         StorageError: no permission, or the disk is full.
     """
-    part: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-        part = Path(name)  # made with mode 0600
-        os.close(handle)
-        table.write_parquet(part, metadata=metadata or {})
-        part.chmod(0o600 if private else 0o644)
-        part.replace(path)
-    except (OSError, pl.exceptions.ComputeError) as error:
-        why = getattr(error, "strerror", None) or "the disk is full or not writable"
+        with whole_path(path, private=private) as part:
+            table.write_parquet(part, metadata=metadata or {})
+    except pl.exceptions.ComputeError as error:
         raise StorageError(
-            f"the table cannot be written ({why})",
+            "the table cannot be written: the disk is full or not writable",
             file=path,
             remedy="free some space, or choose another folder with --out",
         ) from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)
 
 
 def _source(row: dict[str, object]) -> Source:

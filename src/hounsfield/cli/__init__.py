@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="Deep learning on medical images, from the scanner to a report that can be believed.",
         help_format="plaintext",  # Markdown's parser alone takes a fifth of a second
         result_action="return_value",
+        suppress_keyboard_interrupt=False,  # `explained` says what Ctrl-C leaves
     )
     for name, (function, purpose) in COMMANDS.items():
         app.command(f"hounsfield.cli.{function}", name=name, help=purpose)

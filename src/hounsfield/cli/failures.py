@@ -34,7 +34,7 @@ def explained() -> Iterator[Outcome]:
     except OSError as error:
         from pathlib import Path
 
-        from hounsfield.run import storage_error
+        from hounsfield.files import storage_error
 
         if error.filename is None and error.errno is None:
             raise

@@ -23,8 +23,8 @@ def plan(data: str, /, *, out: Path = Path("plan.yaml"), flags: Flags = None) ->
 
     from hounsfield import workflow
     from hounsfield.cli.console import Terminal
+    from hounsfield.files import write_text
     from hounsfield.plan.resolved import leaves
-    from hounsfield.run import write_text
 
     watch = Terminal(times=False)
     resolved = workflow.plan(data, asked(flags, None, {}), out=out, watch=watch)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hounsfield.errors import FormatError, InputError, StorageError, UsageError, did_you_mean
+from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
+from hounsfield.files import whole_path
 from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, Source
 from hounsfield.image import Image
 
@@ -154,7 +152,8 @@ def write(image: Image, path: str | Path, *, like: Header | None = None) -> None
     suffix = _suffix(path)
     name = format_of(path)
     module: Any = load(name)
-    whole_or_not(path, suffix, lambda part: module.write(image, part, like))
+    with whole_path(path, suffix=suffix) as part:
+        module.write(image, part, like)
 
 
 def _suffix(path: Path) -> str:
@@ -177,35 +176,6 @@ def format_of(path: Path) -> str:
             remedy=did_you_mean(suffix, known),
         )
     return name
-
-
-def whole_or_not(path: Path, suffix: str, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a file beside `path`, then put it in its place in one step."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
-    except OSError as error:
-        raise _unwritten(path, error) from error
-    os.close(handle)
-    try:
-        fill(Path(part))
-        Path(part).chmod(0o644)
-        Path(part).replace(path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise _unwritten(path, error) from error
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-
-
-def _unwritten(path: Path, error: OSError) -> StorageError:
-    return StorageError(
-        f"cannot be written ({error.strerror or error})",
-        file=path,
-        expected="a folder that can be written, on a disk with room",
-        remedy="free some space or choose another place; nothing half-written was left",
-    )
 
 
 def _one(source: Source | str | Path) -> Source:

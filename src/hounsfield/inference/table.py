@@ -11,7 +11,7 @@ import polars as pl
 
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import RunError
-from hounsfield.run import whole_file
+from hounsfield.files import whole_file
 from hounsfield.tasks.contract import Calibration, Settings, Task
 
 FIRST = ("image", "patient", "split", "label", "prediction")

@@ -13,6 +13,8 @@ from hounsfield.models.contract import Shape
 from hounsfield.tasks.contract import Choosing
 from hounsfield.tasks.contract import Settings as Base
 
+SMALLEST = 32  # pixels a side: five halvings leave one
+
 
 class BackboneSettings(Base):
     dropout: float = Field(0.0, ge=0, lt=1, description="before the last layer")
@@ -26,11 +28,17 @@ class Backbone:
     Settings: type[BackboneSettings] = field(default=BackboneSettings, init=False)
 
     def choose(self, choosing: Choosing) -> list[Choice]:
-        """Gentler steps than for the small CNN: these networks are deep."""
+        """Gentler steps than for the small CNN, and pictures that survive five halvings."""
         pretrained = bool(choosing.asked.get("model.weights"))
         rate = 3e-4 if pretrained else 1e-3
         why = "fine-tuning moves weights gently" if pretrained else "a deep network from scratch"
-        return [Choice("training.learning_rate", rate, why)]
+        choices = [Choice("training.learning_rate", rate, why)]
+        facts = choosing.fingerprint
+        if facts.tiny and min(facts.height, facts.width) < SMALLEST:
+            size = (max(SMALLEST, facts.height), max(SMALLEST, facts.width))
+            why = f"{self.name} halves the sides five times: pictures are enlarged for it"
+            choices.append(Choice("preprocessing.size", size, why))
+        return choices
 
     def build(self, settings: BackboneSettings, shape: Shape) -> nn.Module:
         arguments = {"in_chans": shape.channels, "num_classes": shape.outputs}

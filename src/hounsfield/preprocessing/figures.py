@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import InputError
+from hounsfield.files import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -90,14 +91,9 @@ def histograms(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]], ti
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure as PNG, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with whole_file(path) as file:
         # No date or version inside: the same figure has the same bytes.
-        figure.savefig(part, format="png", dpi=110, metadata={"Software": None})
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
     return path
 
 

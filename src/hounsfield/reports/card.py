@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hounsfield.files import whole_file
 from hounsfield.reports import facts, limits, method, page, words
 from hounsfield.reports.view import View
-from hounsfield.run import whole_file
 
 
 def write(view: View) -> Path:

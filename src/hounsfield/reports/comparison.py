@@ -13,8 +13,9 @@ from rich.text import Text
 
 from hounsfield.evaluation.compare import Difference
 from hounsfield.evaluation.record import Evaluation
+from hounsfield.files import whole_file
 from hounsfield.reports import numbers, page
-from hounsfield.run import Run, whole_file
+from hounsfield.run import Run
 
 TESTS = {
     "delong": "paired DeLong",

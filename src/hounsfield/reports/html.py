@@ -12,13 +12,13 @@ import numpy as np
 from hounsfield.errors import UsageError
 from hounsfield.evaluation import METHODS, classification_report
 from hounsfield.evaluation.estimate import Estimate
+from hounsfield.files import whole_file
 from hounsfield.metrics import metric
 from hounsfield.reports import card, facts, figures, limits, method, numbers, page, words
 from hounsfield.reports.figures import Figure, Section
 from hounsfield.reports.figures.subgroups import of_headline
 from hounsfield.reports.figures.subgroups import words as group_words
 from hounsfield.reports.view import View
-from hounsfield.run import whole_file
 
 MOST_GROUPS = 12  # of a finding, spelled out
 

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.plugins.io import CheckpointIO
 
 from hounsfield.errors import RunError
-from hounsfield.run import whole_file
+from hounsfield.files import whole_file
 
 AGAIN = "delete the folder {} and resume: training starts that member again"
 

@@ -18,10 +18,11 @@ from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
+from hounsfield.files import storage_error, whole_file, write_text
 from hounsfield.inference.predict import predict_cases
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.run import Member, storage_error, whole_file, write_text
+from hounsfield.run import Member
 from hounsfield.tasks.contract import Calibration
 from hounsfield.training.checkpoint import WholeCheckpoints, write_tensors
 from hounsfield.training.data import CaseDataset, EpochSampler, batches

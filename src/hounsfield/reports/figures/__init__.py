@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Protocol, cast
 
 from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.files import whole_file
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
-from hounsfield.run import whole_file
 
 FIGURES = {  # name -> module, imported when first needed
     "flow": "hounsfield.reports.figures.flow",

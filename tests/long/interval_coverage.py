@@ -1,7 +1,7 @@
 """Coverage of the 95 % intervals under a model whose true values are known.
 
-    python tests/long/coverage.py            all cells; table into docs/statistics.md
-    python tests/long/coverage.py --quick    a look, nothing is written
+    python tests/long/interval_coverage.py            all cells; table into docs/statistics.md
+    python tests/long/interval_coverage.py --quick    a look, nothing is written
 
 n patients have one to three images. A patient is positive with the prevalence; one image in five
 draws its label anew, so that a patient may have both. The score is binormal,

@@ -1,0 +1,72 @@
+"""Files that appear whole, on disk, or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from hounsfield.errors import StorageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def whole_path(path: Path, *, suffix: str = ".part", private: bool = False) -> Iterator[Path]:
+    """A path beside `path` to fill; afterwards it takes its place in one step.
+
+    `suffix` is for writers that look at it. A private file is its owner's alone (0600).
+
+    Raises:
+        StorageError: the disk is full, or the folder cannot be written to.
+    """
+    part: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
+        part = Path(name)  # made with mode 0600
+        os.close(handle)
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.chmod(0o600 if private else 0o644)
+        part.replace(path)
+    except OSError as error:
+        raise storage_error(error, path) from error
+    finally:
+        if part is not None:
+            part.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write to, that takes its place at `path` in one step; as `whole_path`."""
+    with whole_path(path) as part, part.open("wb") as file:
+        yield file
+
+
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """A text file, whole or not at all."""
+    with whole_path(path, private=private) as part:
+        part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def storage_error(error: OSError, path: Path) -> StorageError:
+    """The sentence for a disk that refuses."""
+    if error.errno in FULL:
+        return StorageError(
+            "the disk is full",
+            file=path,
+            remedy="free some space and try again; `hounsfield train --resume RUN` goes on with "
+            "a run, and nothing half-written was left",
+        )
+    return StorageError(
+        f"cannot be written ({error.strerror or error})",
+        file=path,
+        expected="a folder that can be written to",
+        remedy="check the folder's permissions, or choose another with --out",
+    )
