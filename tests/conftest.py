@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
+    from stopping import Children
+
     from hounsfield.run import Run
 
 sys.path.append(str(Path(__file__).parent / "helpers"))  # what several test files share
@@ -74,3 +77,13 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     from hounsfield import workflow
 
     return workflow.train(tiny_data, TINY_PLAN, out=tmp_path_factory.mktemp("runs") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def children() -> Iterator[Children]:
+    """Where jobs run that do not come back."""
+    from stopping import Children
+
+    made = Children()
+    yield made
+    made.close()

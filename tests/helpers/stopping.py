@@ -1,6 +1,6 @@
 """Jobs in children of one process that has imported everything; some are stopped on the way.
 
-    Children().run({"verb": "resume", "arguments": [path], "stop": {"after": "weights.safetensors"}})
+    Children().run({"verb": "resume", "arguments": [run], "stop": {"after": "plan.yaml"}}, log)
 
 A stop is one of
   call: "module:Class.method", nth    before the nth call
@@ -23,6 +23,14 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+
+def predictions(run: Any) -> dict[str, bytes]:
+    """The bytes of a run's predictions.csv of both parts."""
+    return {
+        name: (run.predictions(name) / "predictions.csv").read_bytes() for name in ("val", "test")
+    }
+
 
 ROOMS = (
     "hounsfield.workflow", "hounsfield.training.settle", "hounsfield.training.results",

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stopping import Children
+from stopping import predictions
 
 from hounsfield import workflow
-from hounsfield.run import Run
-
-Quiet = Callable[[], None]
-
-
-@pytest.fixture(scope="session")
-def children() -> Iterator[Children]:
-    """Where jobs run that do not come back."""
-    made = Children()
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -35,7 +24,9 @@ class Planned:
     """Runs that are planned and not begun, one for each plan; their copies are trained."""
 
     def __init__(self, folder: Path, data: Path, plan: Mapping[str, Any]) -> None:
-        self.folder, self.data, self.plan = folder, data, plan
+        self.folder, self.plan = folder, dict(plan)
+        self.catalog = folder / "catalog"
+        workflow.index([data], self.catalog)
         self.known: dict[str, Path] = {}
         self.references: dict[str, dict[str, bytes]] = {}
         self.copies = 0
@@ -62,7 +53,7 @@ class Planned:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(workflow, "_train", _stopped)
             with pytest.raises(_StoppedError):
-                workflow.train(self.data, {**self.plan, **asked}, out=path)
+                workflow.train(self.catalog, {**self.plan, **asked}, out=path)
         return path
 
 
@@ -72,11 +63,6 @@ class _StoppedError(Exception):
 
 def _stopped(*_: object) -> None:
     raise _StoppedError
-
-
-def predictions(run: Run) -> dict[str, bytes]:
-    """The bytes of predictions.csv of both parts."""
-    return {name: (run.predictions(name) / "predictions.csv").read_bytes() for name in ("val", "test")}
 
 
 @pytest.fixture(scope="session")
