@@ -11,6 +11,7 @@ import pytest
 from stopping import predictions
 
 from hounsfield import workflow
+from hounsfield.run import Run
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ class Planned:
         self.catalog = folder / "catalog"
         workflow.index([data], self.catalog)
         self.known: dict[str, Path] = {}
-        self.references: dict[str, dict[str, bytes]] = {}
+        self.runs: dict[str, Run] = {}
         self.copies = 0
 
     def copy(self, asked: Mapping[str, Any]) -> Path:
@@ -41,12 +42,16 @@ class Planned:
             shutil.copytree(self.known[name], self.folder / f"copy{self.copies}", symlinks=True)
         )
 
-    def reference(self, asked: Mapping[str, Any]) -> dict[str, bytes]:
-        """The predictions of such a run that nothing stopped."""
+    def trained(self, asked: Mapping[str, Any]) -> Run:
+        """Such a run that nothing stopped."""
         name = repr(sorted(asked.items()))
-        if name not in self.references:
-            self.references[name] = predictions(workflow.resume(self.copy(asked)))
-        return self.references[name]
+        if name not in self.runs:
+            self.runs[name] = workflow.resume(self.copy(asked))
+        return self.runs[name]
+
+    def reference(self, asked: Mapping[str, Any]) -> dict[str, bytes]:
+        """Its predictions."""
+        return predictions(self.trained(asked))
 
     def _make(self, asked: Mapping[str, Any]) -> Path:
         path = self.folder / f"planned{len(self.known)}"

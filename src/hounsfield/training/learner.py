@@ -69,7 +69,7 @@ class Learner(LightningModule):
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):
             raise InputError(
-                f"the loss is {float(total)} in epoch {self.current_epoch + 1}, batch {index + 1}",
+                f"the loss is {float(total.detach())} in epoch {self.current_epoch + 1}, batch {index + 1}",
                 remedy="lower --training.learning-rate, or look for odd images among rows "
                 f"{list(raw.rows)[:8]} of the training part; the last whole epoch is kept",
             )
