@@ -166,6 +166,8 @@ class Run:
         except OSError as error:
             raise storage_error(error, self.path) from error
         try:
+            for part in self.path.rglob(".*.part"):  # of a writer that was killed
+                part.unlink(missing_ok=True)
             self.update(pid=os.getpid())
             yield
         finally:

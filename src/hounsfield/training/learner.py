@@ -68,8 +68,9 @@ class Learner(LightningModule):
         losses = task.losses(self.network, self.batch(raw), self.job.weights, settings)
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):
+            where = f"epoch {self.current_epoch + 1}, batch {index + 1}"
             raise InputError(
-                f"the loss is {float(total.detach())} in epoch {self.current_epoch + 1}, batch {index + 1}",
+                f"the loss is {float(total.detach())} in {where}",
                 remedy="lower --training.learning-rate, or look for odd images among rows "
                 f"{list(raw.rows)[:8]} of the training part; the last whole epoch is kept",
             )

@@ -1,0 +1,141 @@
+"""The verbs together: what is refused leaves nothing, what is asked again is answered."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+import hounsfield as hf
+from hounsfield import workflow
+from hounsfield.cli import main
+from hounsfield.errors import InputError, RunError, UsageError
+from hounsfield.evaluation.record import Evaluation
+from hounsfield.run import Run
+
+
+def test_the_public_names_are_there() -> None:
+    assert all(getattr(hf, name) for name in hf.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'trian'"):
+        hf.trian  # noqa: B018
+
+
+def test_a_finished_run_is_only_shown(
+    tiny_run: Run, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    before = (tiny_run.predictions("test") / "predictions.csv").stat().st_mtime_ns
+    assert main(["train", "--resume", str(tiny_run.path)]) == 0
+    assert str(tiny_run.report()) in capfd.readouterr().out.replace("\n", "")
+    assert (tiny_run.predictions("test") / "predictions.csv").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"training.epoch": 3}, UsageError),
+        ({"task.settings.smothing": 0.1}, UsageError),
+        ({"model.name": "resnet81"}, UsageError),
+        ({"task.target": "tumour"}, UsageError),
+    ],
+)
+def test_a_refused_run_leaves_nothing(
+    asked: dict[str, Any], error: type[Exception], tiny_data: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(error):
+        hf.train(tiny_data, asked, out=out)
+    assert not out.exists()
+
+
+def test_data_that_are_not_there_or_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("nowhere", "empty"):
+        with pytest.raises(InputError) as caught:
+            hf.train(tmp_path / name, out=tmp_path / "run")
+        assert caught.value.remedy
+        assert not (tmp_path / "run").exists()
+
+
+def test_one_class_alone_cannot_be_learned(tmp_path: Path) -> None:
+    arrays: dict[str, Any] = {}
+    for part in ("train", "val", "test"):
+        arrays[f"{part}_images"] = np.random.default_rng(0).integers(
+            0, 255, (8, 12, 12), dtype=np.uint8
+        )
+        arrays[f"{part}_labels"] = np.ones((8, 1), np.uint8)
+    np.savez(tmp_path / "data.npz", **arrays)
+    with pytest.raises(InputError, match="all labelled cases are of one class"):
+        hf.train(tmp_path / "data.npz", out=tmp_path / "run")
+
+
+def test_a_plan_is_made_and_nothing_trained(tiny_data: Path, tmp_path: Path) -> None:
+    resolved = hf.plan(tiny_data, {"training.epochs": 4}, out=tmp_path / "plan.yaml")
+    assert resolved.plan.training.epochs == 4
+    assert resolved.plan.preprocessing.size == (12, 12)
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.yaml.catalog"]
+
+
+def test_another_hospitals_data_are_evaluated_beside_the_run(
+    tiny_run: Run, tiny_data: Path, tmp_path: Path
+) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    found = hf.evaluate(run.path, tiny_data, name="other")
+    assert found.name == "other"
+    assert found.fall is not None
+    assert found.cases == 130
+    assert run.evaluations == ("other", "test", "val")
+    assert run.report("other").is_file()
+    assert not list(run.path.rglob("link.parquet"))  # true names stay outside the run
+    internal = Evaluation.load(run.evaluation("test"))
+    assert found.fall.a == pytest.approx(internal.first().value)
+
+
+def test_a_report_is_written_anew(tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    run.report().unlink()
+    assert hf.report(run.path) == run.report()
+    assert run.report().stat().st_size > 10_000
+    with pytest.raises(RunError, match="no evaluation 'tset'") as caught:
+        hf.report(run.path, "tset")
+    assert "test" in str(caught.value)
+
+
+def test_runs_are_compared_on_the_same_cases(tiny_run: Run, tmp_path: Path) -> None:
+    other = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    for difference in hf.compare([tiny_run.path, other.path]):
+        assert difference.difference == pytest.approx(0) or np.isnan(difference.difference)
+    file = other.predictions("test") / "predictions.csv"
+    table = pl.read_csv(file).with_columns(image=pl.col("image") + "x")
+    table.write_csv(file)
+    with pytest.raises(InputError):
+        hf.compare([tiny_run.path, other.path])
+    with pytest.raises(InputError, match="one run alone"):
+        hf.compare([tiny_run.path])
+
+
+def test_a_label_map_reaches_the_index(
+    tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def index(folders: Any, out: Any, *, watch: Any, **settings: Any) -> Any:
+        seen.update(settings)
+        raise InputError("far enough")
+
+    monkeypatch.setattr(workflow, "index", index)
+    asked = {"data.label_map": str(tmp_path / "map.yaml")}
+    with pytest.raises(InputError, match="far enough"):
+        hf.train(tiny_data, asked, out=tmp_path / "run")
+    assert seen["label_map"] == tmp_path / "map.yaml"
+
+
+def test_the_request_lies_outside_the_run(tiny_run: Run, tiny_data: Path) -> None:
+    request = json.loads((workflow.beside_run(tiny_run.path) / "request.json").read_text())
+    assert request["data"] == str(tiny_data)
+    for file in tiny_run.path.rglob("*.json"):
+        assert str(tiny_data) not in file.read_text(errors="replace")
