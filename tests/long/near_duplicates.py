@@ -1,6 +1,6 @@
 """How many copies are found and how many strangers are taken for copies, over many phantoms.
 
-    python tests/long/near_duplicates.py --work FOLDER
+    python -P tests/long/near_duplicates.py --work FOLDER
 
 Every patient's picture is searched among all; for the first `--copied` patients each version of
 tests/audit/test_near.py is then searched among all originals. A run that was stopped goes on
