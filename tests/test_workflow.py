@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -20,7 +21,11 @@ from hounsfield.run import Run
 
 
 def test_the_public_names_are_there() -> None:
+    for room in ("hounsfield.plan.choose", "hounsfield.audit.whole"):
+        importlib.import_module(room)
     assert all(getattr(hf, name) for name in hf.__all__)
+    assert hf.plan is workflow.plan  # also once the package of this name is imported
+    assert hf.audit is workflow.audit
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         hf.trian  # noqa: B018
 

@@ -191,7 +191,10 @@ class Run:
 
     @property
     def split(self) -> Split:
-        return Split.load(self.path / "data")
+        try:
+            return Split.load(self.path / "data")
+        except (pl.exceptions.PolarsError, ValueError) as error:
+            raise _damaged(self.path / "data/split.parquet") from error
 
     @property
     def fingerprint(self) -> Fingerprint:
