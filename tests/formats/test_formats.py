@@ -219,7 +219,7 @@ def test_a_disk_error_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(formats.load("png"), "write", full)
-    with pytest.raises(StorageError, match="No space"):
+    with pytest.raises(StorageError, match="the disk is full"):
         formats.write(Image.from_numpy(PIXELS), tmp_path / "x.png")
     assert list(tmp_path.iterdir()) == []
 
