@@ -300,6 +300,7 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
 def _plan_run(run: Run, watch: Watch) -> None:
     """Everything before training, done again from the start when a run was stopped in it."""
     from hounsfield.plan.asked import from_paths
+    from hounsfield.preprocessing.warm import warm
     from hounsfield.run import save_model
     from hounsfield.training.settle import settle
 
@@ -315,6 +316,8 @@ def _plan_run(run: Run, watch: Watch) -> None:
     asked = from_paths(request["asked"])
     catalog = _catalog(request["data"], beside, asked, watch, keep_ids=request["keep_ids"])
     ready = _prepare(catalog, asked, watch)
+    with watch.stage("compile"):
+        warm(ready.resolved.plan.preprocessing, ready.resolved.plan.augmentation)
     with watch.stage("prepare"):
         settled = settle(ready.resolved, ready.catalog, ready.split, _cache(catalog), watch.tell)
     run.save_data(settled.catalog, settled.split, ready.fingerprint)
