@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +73,8 @@ def plan(
     from hounsfield.plan.asked import from_paths
 
     checked = from_paths(asked or {})
-    return _prepare(_catalog(data, beside_run(Path(out)), checked, watch), checked, watch).resolved
+    beside = beside_run(Path(out).with_suffix(""))
+    return _prepare(_catalog(data, beside, checked, watch), checked, watch).resolved
 
 
 def train(
@@ -94,12 +96,16 @@ def train(
 
     request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
     run = Run.create(out, overwrite=overwrite)
-    write_text(beside_run(run.path) / "request.json", json.dumps(request, default=str))
+    asked_for = beside_run(run.path) / "request.json"
+    write_text(asked_for, json.dumps(request, default=str), private=True)
     try:
         return resume(run.path, watch=watch)
     except (UsageError, InputError):
         if run.status == "planned":  # refused before anything was trained: leave no half run
             run.remove()
+            asked_for.unlink()
+            if not any(asked_for.parent.iterdir()):  # an index that was made is kept
+                asked_for.parent.rmdir()
         raise
 
 
@@ -199,7 +205,7 @@ def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
     from hounsfield.evaluation.compare import paired_difference
 
     if len(runs) < 2:
-        raise InputError("one run alone cannot be compared", expected="two runs or more")
+        raise UsageError("one run alone cannot be compared", expected="two runs or more")
     first, *others = [_tested(_light_study(_trained(Path(run))), name) for run in runs]
     found = []
     for other in others:
@@ -276,6 +282,7 @@ def _catalog(
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
     """Task, split, audit, plan: all that is decided before the first step."""
     from hounsfield.audit import apply
+    from hounsfield.catalog.findings import load as load_findings
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.split import labelled, split_labelled
@@ -293,7 +300,8 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
     used = usable.select(kept.table["case"].to_list())
-    said = (*dealt.findings, *found.findings, *left)
+    indexed = [one for one in load_findings(catalog.folder) if one.severity != "info"]
+    said = (*indexed, *dealt.findings, *found.findings, *left)
     return _Prepared(resolved, asked, used, kept, said, facts)
 
 
@@ -302,7 +310,6 @@ def _plan_run(run: Run, watch: Watch) -> None:
     from hounsfield.plan.asked import from_paths
     from hounsfield.preprocessing.warm import warm
     from hounsfield.run import save_model
-    from hounsfield.training.settle import settle
 
     beside = beside_run(run.path)
     try:
@@ -319,6 +326,9 @@ def _plan_run(run: Run, watch: Watch) -> None:
     with watch.stage("compile"):
         warm(ready.resolved.plan.preprocessing, ready.resolved.plan.augmentation)
     with watch.stage("prepare"):
+        watch.tell("loading libraries", 0, None)
+        from hounsfield.training.settle import settle
+
         settled = settle(ready.resolved, ready.catalog, ready.split, _cache(catalog), watch.tell)
     run.save_data(settled.catalog, settled.split, ready.fingerprint)
     run.save_findings((*ready.findings, *settled.findings))
@@ -434,23 +444,35 @@ def _report(study: Study, name: str) -> Path:
 
 def _matched(first: Any, other: Any) -> Any:
     """The cases that both runs predicted, in one order, and the metrics of both."""
-    (study, a), (_, b) = first, other
-    both = a.table.select("image").join(b.table.select("image"), on="image", how="inner")
-    if not both.height or a.cases.classes != b.cases.classes:
-        raise InputError(
-            "the runs have no test cases in common" if not both.height else "the classes differ",
-            expected="runs of one task on the same data and split",
-            remedy="train both with the same --data.seed on one catalog",
-        )
-    rank = {image: i for i, image in enumerate(both["image"])}
-    taken = []
-    for data in (a, b):
-        rows = [i for i, image in enumerate(data.table["image"]) if image in rank]
-        order = sorted(rows, key=lambda i, table=data.table: rank[table["image"][i]])  # type: ignore[misc]
-        import numpy as np
+    import numpy as np
 
-        taken.append(data.cases.take(np.array(order)))
+    (study, a), (_, b) = first, other
+    rows = [_rows(*one) for one in (first, other)]
+    both = [content for content in rows[0] if content in rows[1]]
+    if not both or a.cases.classes != b.cases.classes:
+        raise InputError(
+            "the runs have no test cases in common" if not both else "the classes differ",
+            expected="runs of one task on the same data and split",
+            remedy="train both with the same --data.seed on the same data",
+        )
+    taken = [
+        data.cases.take(np.array([mine[content] for content in both]))
+        for data, mine in zip((a, b), rows, strict=True)
+    ]
     return taken[0], replace(taken[1], patient=taken[0].patient), study.task.metrics(study.settings)
+
+
+def _rows(study: Study, data: Any) -> dict[tuple[str, int], int]:
+    """Where each case stands in the table, by what its files hold: names differ by catalog."""
+    hashes = dict(study.catalog.images.select("image", "hash").rows())
+    inputs = dict(study.catalog.cases.select("case", "inputs").rows())
+    seen = Counter[str]()
+    found: dict[tuple[str, int], int] = {}
+    for row, case in enumerate(data.table["image"]):
+        content = "+".join(str(hashes[one["image"]]) for one in inputs[case])
+        seen[content] += 1  # identical pictures stay two cases
+        found[content, seen[content]] = row
+    return found
 
 
 def _cache(catalog: Catalog) -> Path:

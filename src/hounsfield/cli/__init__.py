@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 # command -> function and what it is for; imported when its help or the command is asked for
@@ -25,10 +26,10 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, or the error's own (130 after Ctrl-C)."""
-    from cyclopts import App, CycloptsError
+    from cyclopts import App, CycloptsError, Parameter
 
     from hounsfield import __version__
-    from hounsfield.cli.failures import explained
+    from hounsfield.cli.failures import explained, refused
 
     app = App(
         name="hounsfield",
@@ -37,12 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help_format="plaintext",  # Markdown's parser alone takes a fifth of a second
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `explained` says what Ctrl-C leaves
+        default_parameter=Parameter(negative_bool=(), negative_iterable=()),  # no --empty-size
+        error_formatter=refused,
     )
+    given = list(sys.argv[1:] if arguments is None else arguments)
     for name, (function, purpose) in COMMANDS.items():
-        app.command(f"hounsfield.cli.{function}", name=name, help=purpose)
+        # The list shows the purpose; a command's own help its docstring.
+        shown = {} if given[:1] == [name] else {"help": purpose}
+        app.command(f"hounsfield.cli.{function}", name=name, **shown)
     with explained() as outcome:
         try:
-            app(arguments, exit_on_error=False, print_error=True)
+            app(given, exit_on_error=False, print_error=True)
         except CycloptsError:
             outcome.code = 2
     return outcome.code

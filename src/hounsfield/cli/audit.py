@@ -8,6 +8,7 @@ from typing import Literal
 
 def audit(
     catalog: Path,
+    /,
     *,
     split: Path | None = None,
     out: Path | None = None,

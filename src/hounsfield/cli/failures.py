@@ -6,8 +6,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hounsfield.errors import HounsfieldError
+
+if TYPE_CHECKING:
+    from cyclopts import CycloptsError
+    from rich.text import Text
 
 INTERRUPTED = 130
 
@@ -43,10 +48,26 @@ def explained() -> Iterator[Outcome]:
         outcome.code = refusal.exit_code
 
 
+def refused(error: CycloptsError) -> Text:
+    """A command line that does not fit, as our other refusals read."""
+    from pydantic import ValidationError
+
+    from hounsfield.plan.asked import refusal
+
+    cause = error.__cause__  # a plan's field of another type
+    text = str(refusal(cause)) if isinstance(cause, ValidationError) else str(error)
+    return _message("Error", text)
+
+
 def _print(title: str, text: str) -> None:
     from rich.console import Console
+
+    message = _message(title, text)
+    Console(file=sys.stderr, soft_wrap=True, highlight=False).print(message)
+
+
+def _message(title: str, text: str) -> Text:
     from rich.text import Text
 
     colour = "yellow" if title == "Stopped" else "red"
-    message = Text.assemble((f"{title}: ", f"bold {colour}"), text)
-    Console(file=sys.stderr, soft_wrap=True, highlight=False).print(message)
+    return Text.assemble((f"{title}: ", f"bold {colour}"), text)

@@ -20,6 +20,7 @@ def plan(data: str, /, *, out: Path = Path("plan.yaml"), flags: Flags = None) ->
         The file to write.
     """
     from rich.table import Table
+    from rich.text import Text
 
     from hounsfield import workflow
     from hounsfield.cli.console import Terminal
@@ -29,9 +30,16 @@ def plan(data: str, /, *, out: Path = Path("plan.yaml"), flags: Flags = None) ->
     watch = Terminal(times=False)
     resolved = workflow.plan(data, asked(flags, None, {}), out=out, watch=watch)
     table = Table("field", "value", "chosen by", "why", box=None)
+    table.columns[0].no_wrap = True
+    defaults = 0
     for path, value in leaves(resolved.plan):
         choice = resolved.choices[path]
-        table.add_row(path, str(value), choice.by, choice.reason)
+        if choice.by == "default":
+            defaults += 1
+        else:
+            shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+            table.add_row(path, Text(shown), choice.by, Text(choice.reason))
     watch.out.print(table)
+    watch.say(f"{defaults} fields more have their defaults; the file has them all")
     write_text(out, resolved.dump())
     watch.say(str(out))

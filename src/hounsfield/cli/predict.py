@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def predict(run: Path, /, *paths: Path, out: Path, keep_ids: bool = False) -> None:
+def predict(
+    run: Path, /, *paths: Path, out: Path = Path("predictions"), keep_ids: bool = False
+) -> None:
     """Predict files, folders or a catalog with a trained run.
 
     Writes predictions.csv (calibrated probabilities, one row a case; images unlike the training

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def report(run: Path, *, name: str = "test") -> None:
+def report(run: Path, /, *, name: str = "test") -> None:
     """Write the report of a run's evaluation again, and print its path.
 
     Parameters

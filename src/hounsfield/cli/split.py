@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 
 def split(
     catalog: Path,
+    /,
     *,
     out: Path | None = None,
     label: str | None = None,
@@ -14,7 +18,7 @@ def split(
     val: float = 0.15,
     test: float = 0.15,
     folds: int = 1,
-    use_official: bool = True,
+    use_official: Annotated[bool, Parameter(negative_bool="no-")] = True,
     group: str = "patient",
     seed: int = 0,
     min_per_class: int = 50,
@@ -31,8 +35,12 @@ def split(
         The folder for split.parquet; the catalog's own if not given.
     label
         The label to share alike, where the catalog has several.
-    train, val, test
-        Shares of the cases.
+    train
+        Share of the cases that the network learns from.
+    val
+        Share of the cases by which it is chosen and calibrated.
+    test
+        Share of the cases on which it is measured.
     folds
         Cross-validation folds over all but the test part.
     use_official

@@ -53,7 +53,16 @@ def train(
     from hounsfield.errors import UsageError
 
     watch = Terminal()
+    values = asked(
+        flags, plan, {"task.name": task, "training.folds": folds, "training.seeds": seeds}
+    )
     if resume is not None:
+        if data is not None or values:
+            raise UsageError(
+                "a run goes on with its own data and plan",
+                expected="--resume RUN alone",
+                remedy="for another plan, train anew with another --out",
+            )
         show_run(workflow.resume(resume, watch=watch), watch.out)
         return
     if data is None:
@@ -62,7 +71,5 @@ def train(
             expected="DATA, or --resume RUN",
             remedy="hounsfield train --help",
         )
-    short = {"task.name": task, "training.folds": folds, "training.seeds": seeds}
-    values = asked(flags, plan, short)
     run = workflow.train(data, values, out=out, overwrite=overwrite, keep_ids=keep_ids, watch=watch)
     show_run(run, watch.out)

@@ -30,7 +30,7 @@ def from_values(values: Mapping[str, Any], file: Path | None = None) -> Asked:
         asked = flatten(asked_model().model_validate(nested))
         Plan.model_validate(nest(asked))  # whose fields also have limits
     except ValidationError as error:
-        raise _refusal(error, file) from error
+        raise refusal(error, file) from error
     return asked
 
 
@@ -103,7 +103,14 @@ def unfit(error: ValidationError, kind: type[BaseModel], where: str, of: str) ->
             f"{of} has no setting {where}.{field}",
             remedy=did_you_mean(field, known) if known else f"{of} has no settings",
         )
-    return UsageError(f"{where}.{field} cannot be {first['input']!r}", expected=first["msg"])
+    wanted = _wanted(first["msg"])
+    return UsageError(f"{where}.{field} cannot be {first['input']!r}", expected=wanted)
+
+
+def _wanted(message: str) -> str:
+    """What pydantic wants, without its preamble."""
+    plain = message.removeprefix("Value error, ").removeprefix("Input should be ")
+    return plain.partition(", unable to")[0]
 
 
 def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +124,8 @@ def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _refusal(error: ValidationError, file: Path | None) -> UsageError:
+def refusal(error: ValidationError, file: Path | None = None) -> UsageError:
+    """The refusal of a field of the plan: its path, its value, what was expected."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]
     path = ".".join(loc[:3] if "settings" in loc else loc[:2])  # without the tried types' names
@@ -134,6 +142,6 @@ def _refusal(error: ValidationError, file: Path | None) -> UsageError:
     return UsageError(
         f"{path} cannot be {first.get('input')!r}",
         file=file,
-        expected=first["msg"],
+        expected=_wanted(first["msg"]),
         remedy="`hounsfield train --help` lists every field with its type",
     )

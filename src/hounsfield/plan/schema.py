@@ -23,7 +23,8 @@ class TaskPlan(Section):
     name: str = Field("classification", description="classification, segmentation, detection …")
     target: str = Field("", description="the annotation's name, e.g. pneumonia; empty: the first")
     settings: Settings = Field(
-        default_factory=dict, description="the task's own settings (see `plan`)"
+        default_factory=dict,
+        description="the task's own, e.g. --task.settings.smoothing 0.1; `plan` shows them",
     )
 
 
@@ -55,7 +56,8 @@ class ModelPlan(Section):
     name: str = Field("cnn", description="cnn, simple-nn, a timm name, or package.module:build")
     weights: str = Field("", description="FILE or hub: pretrained weights; empty: from scratch")
     settings: Settings = Field(
-        default_factory=dict, description="the network's own settings (see `plan`)"
+        default_factory=dict,
+        description="the network's own, e.g. --model.settings.widths 16,32; `plan` shows them",
     )
 
 
@@ -65,11 +67,13 @@ class TrainingPlan(Section):
     epochs: int = Field(30, ge=1, description="passes over the training part, at most")
     batch: int = Field(32, ge=1, description="images a step")
     accumulate: int = Field(1, ge=1, description="batches whose gradients are summed for a step")
-    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="")
+    optimizer: Literal["adamw", "adam", "sgd"] = Field("adamw", description="how weights move")
     learning_rate: float = Field(1e-3, gt=0, description="the highest")
-    weight_decay: float = Field(0.05, ge=0, description="")
+    weight_decay: float = Field(0.05, ge=0, description="pull of the weights towards 0")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd, with Nesterov's step")
-    schedule: Literal["cosine", "step", "plateau", "constant"] = Field("cosine", description="")
+    schedule: Literal["cosine", "step", "plateau", "constant"] = Field(
+        "cosine", description="how the learning rate falls"
+    )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")
     patience: int = Field(0, ge=0, description="epochs without gain before stopping; 0: never")
     balance: Literal["weights", "sampling", "none"] = Field(
@@ -79,14 +83,18 @@ class TrainingPlan(Section):
     ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none")
     clip_gradient: float = Field(1.0, ge=0, description="largest gradient norm; 0: no limit")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="of the network's arithmetic")
-    memory_format: Literal["channels-last", "contiguous"] = Field("channels-last", description="")
-    device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="")
-    threads: int = Field(0, ge=0, description="of the arithmetic; 0 becomes the machine's cores")
-    workers: int = Field(0, ge=0, description="processes that prepare images; 0: cores")
+    memory_format: Literal["channels-last", "contiguous"] = Field(
+        "channels-last", description="order of a picture in memory: only the speed differs"
+    )
+    device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="what computes")
+    threads: int = Field(0, ge=0, description="of the arithmetic; 0: one a core")
+    workers: int = Field(0, ge=0, description="processes that prepare images; 0: one a core")
     folds: int = Field(1, ge=1, description="k-fold cross-validation with k > 1")
     seeds: int = Field(1, ge=1, description="networks a fold, ensembled")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
-    budget: float = Field(10.0, gt=0, description="minutes a member may take by the probe")
+    budget: float = Field(
+        10.0, gt=0, description="minutes a network may take, by the trial before training"
+    )
     save_every: int = Field(1, ge=1, description="epochs between checkpoints")
 
 
@@ -132,5 +140,7 @@ def _optional(section: Any) -> Any:
 
 def _help(info: Any) -> str:
     default = "" if info.is_required() else info.get_default(call_default_factory=True)
-    shown = f"[default or rule: {default}]" if default not in ("", None, {}, ()) else ""
+    if isinstance(default, tuple):
+        default = " ".join(str(value) for value in default)
+    shown = f"[default: {default}]" if default not in ("", None, {}) else ""
     return " ".join(filter(None, (info.description, shown)))
