@@ -41,6 +41,7 @@ PLAN = {
     "training.memory_format": "contiguous",
 }
 MOST_KILLS = 3
+RESULT = Path(__file__).parent / "results/random_kills.json"
 
 
 def main() -> None:

@@ -23,6 +23,12 @@ STEP = "hounsfield.training.learner:Learner.training_step"
 KILLED = -9
 PLAIN: dict[str, Any] = {}
 PATIENT = {"training.patience": 2, "training.epochs": 12, "training.learning_rate": 0.01}
+PLATEAU = {
+    "training.schedule": "plateau",
+    "training.epochs": 9,
+    "training.learning_rate": 0.05,
+    "training.save_every": 2,
+}
 ENSEMBLE = {"training.folds": 2, "training.seeds": 2, "training.epochs": 2}
 
 # name -> what is asked for, where it is killed; 60 cases in batches of 16 are 4 steps an epoch
@@ -41,10 +47,7 @@ POINTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"training.balance": "sampling", "training.schedule": "step", "training.optimizer": "sgd"},
         {"after": "metrics.jsonl", "nth": 2},
     ),
-    "on a plateau, saving rarely": (
-        {"training.schedule": "plateau", "training.epochs": 9, "training.save_every": 2},
-        {"call": STEP, "nth": 34},
-    ),
+    "on a plateau, saving rarely": (PLATEAU, {"call": STEP, "nth": 30}),
     "patient, at the best": (PATIENT, {"half": "best.pt", "nth": 2}),
     "patient, after it stopped": (PATIENT, {"before": "weights.safetensors"}),
     "in the last member": (ENSEMBLE, {"half": "checkpoint.pt", "nth": 8}),
@@ -71,6 +74,8 @@ def test_a_killed_run_resumes_to_the_same_bytes(
     assert history["epoch"].to_list() == list(range(1, history.height + 1))
     if asked is PATIENT:
         assert history.height < PATIENT["training.epochs"]
+    if asked is PLATEAU:
+        assert history["learning_rate"].to_list()[-1] == pytest.approx(0.025)
     csv = pl.read_csv(run.members[0].path / "logs/metrics.csv")
     assert csv["loss"].to_list() == pytest.approx(history["loss"].to_list())
 

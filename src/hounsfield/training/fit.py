@@ -108,9 +108,8 @@ class EpochEnd(Checkpoint):
 
     def on_train_start(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)
-        trainer.should_stop = _enough(
-            learner
-        )  # a run killed after its last epoch is not trained on
+        # A run that was killed after its last epoch is not trained on.
+        trainer.should_stop = _enough(learner)
 
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)
