@@ -82,7 +82,7 @@ def test_a_plan_is_made_and_nothing_trained(tiny_data: Path, tmp_path: Path) -> 
     resolved = hf.plan(tiny_data, {"training.epochs": 4}, out=tmp_path / "plan.yaml")
     assert resolved.plan.training.epochs == 4
     assert resolved.plan.preprocessing.size == (12, 12)
-    assert [p.name for p in tmp_path.iterdir()] == ["plan.yaml.catalog"]
+    assert [p.name for p in tmp_path.iterdir()] == ["plan.catalog"]
 
 
 def test_another_hospitals_data_are_evaluated_beside_the_run(

@@ -186,8 +186,7 @@ class Run:
     @property
     def catalog(self) -> Catalog:
         """The run's snapshot of the tables, with the link of the catalog it came from."""
-        link = self.state.get("link")
-        return Catalog.load(self.path / "data", link=Path(link) if link else None)
+        return Catalog.load(self.path / "data", link=self._there(self.state.get("link")))
 
     @property
     def split(self) -> Split:
@@ -205,7 +204,7 @@ class Run:
         split.save(self.path / "data")
         write_text(self.path / "data/fingerprint.json", fingerprint.model_dump_json(indent=1))
         if catalog.folder is not None:
-            self.update(link=str(catalog.folder.resolve()))
+            self.update(link=self._from_here(catalog.folder))
 
     @property
     def ranges_file(self) -> Path:
@@ -256,14 +255,24 @@ class Run:
         """Keep the tables of another hospital's data, so that its report can be written again."""
         catalog.save(self.predictions(name) / "data")
         if catalog.folder is not None:
-            links = self.state.get("links", {}) | {name: str(catalog.folder.resolve())}
+            links = self.state.get("links", {}) | {name: self._from_here(catalog.folder)}
             self.update(links=links)
 
     def external(self, name: str) -> Catalog | None:
         """The tables that `save_external` kept; None for the run's own parts."""
         folder = self.predictions(name) / "data"
-        link = self.state.get("links", {}).get(name)
-        return Catalog.load(folder, link=Path(link) if link else None) if folder.exists() else None
+        link = self._there(self.state.get("links", {}).get(name))
+        return Catalog.load(folder, link=link) if folder.exists() else None
+
+    def _from_here(self, folder: Path) -> str:
+        """A folder as run.json names it: relative, without the folders above both."""
+        try:
+            return Path(os.path.relpath(folder.resolve(), self.path.resolve())).as_posix()
+        except ValueError:  # another drive
+            return str(folder.resolve())
+
+    def _there(self, link: str | None) -> Path | None:
+        return (self.path / link).resolve() if link else None
 
     @property
     def evaluations(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import torch
 
     from hounsfield.audit import Audit
-    from hounsfield.catalog import Catalog
+    from hounsfield.catalog import Catalog, Finding
     from hounsfield.catalog.scan import Indexed
     from hounsfield.catalog.split import Split
     from hounsfield.evaluation.compare import Difference
@@ -152,11 +152,18 @@ def predict(
     Raises:
         RunError: the run is not trained. InputError: the data do not fit the run.
     """
+    from hounsfield.inference.table import read_predictions
+
     out = Path(out)
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
     study = _foreign(_trained(Path(run)), paths, beside_run(out), keep_ids, watch)
-    return _predict_new(study, out, watch)
+    path = _predict_new(study, out, watch)
+    table = read_predictions(out)
+    unlike = table.filter(table["unlike"] != "").height
+    told = f", {unlike} of them unlike the training data (column `unlike`)" if unlike else ""
+    watch.say(f"{table.height} cases{told}")
+    return path
 
 
 def evaluate(
@@ -205,8 +212,9 @@ def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
     from hounsfield.evaluation.compare import paired_difference
 
     if len(runs) < 2:
-        raise UsageError("one run alone cannot be compared", expected="two runs or more")
-    first, *others = [_tested(_light_study(_trained(Path(run))), name) for run in runs]
+        raise InputError("one run alone cannot be compared", expected="two runs or more")
+    opened = [_trained(Path(run)) for run in runs]
+    first, *others = [_tested(_light_study(run, run.external(name)), name) for run in opened]
     found = []
     for other in others:
         a, b, metrics = _matched(first, other)
@@ -279,10 +287,17 @@ def _catalog(
         return index([data], beside, watch=watch, **settings).catalog
 
 
+def _noticed(catalog: Catalog) -> list[Finding]:
+    """What indexing found that matters: files set aside, and the like."""
+    from hounsfield.catalog.findings import load
+
+    assert catalog.folder is not None
+    return [one for one in load(catalog.folder) if one.severity != "info"]
+
+
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
     """Task, split, audit, plan: all that is decided before the first step."""
     from hounsfield.audit import apply
-    from hounsfield.catalog.findings import load as load_findings
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.split import labelled, split_labelled
@@ -300,8 +315,7 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
     used = usable.select(kept.table["case"].to_list())
-    indexed = [one for one in load_findings(catalog.folder) if one.severity != "info"]
-    said = (*indexed, *dealt.findings, *found.findings, *left)
+    said = (*_noticed(catalog), *dealt.findings, *found.findings, *left)
     return _Prepared(resolved, asked, used, kept, said, facts)
 
 
@@ -387,8 +401,8 @@ def _foreign(
         catalog = index(paths, beside, keep_ids=keep_ids, watch=watch).catalog
     check_fit(opened, catalog)
     cache, readable, findings = prepared(catalog, opened.resolved.plan, _cache(catalog), watch.tell)
-    for finding in findings:
-        watch.say(finding.text)
+    for finding in (*_noticed(catalog), *findings):
+        watch.say(f"{finding.severity}: {finding.text}")
     return Study.of(opened, cache, readable)
 
 

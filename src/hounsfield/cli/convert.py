@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -78,7 +79,7 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
     written, notes, reasons = 0, Counter[str](), Counter[str]()
     for done in convert_folder(source, target, suffix, choices):
         written += done.reason is None
-        notes.update(done.notes)
+        notes.update(re.sub(r" \([^)]*\)", "", note) for note in done.notes)  # without its sizes
         reasons.update([done.reason] if done.reason else [])
     out.print(f"{written} images written to {target}", markup=False)
     for note, count in notes.most_common():

@@ -144,6 +144,7 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
     from hounsfield.errors import HounsfieldError, InputError
 
     kinds: Counter[tuple[str, str]] = Counter()
+    others: Counter[str] = Counter()  # tables, texts: no images, and nothing is wrong with them
     bad: list[tuple[str, str]] = []
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = str(file.relative_to(folder))
@@ -151,15 +152,21 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
             found = formats.find(file)
             header = formats.header(found[0]) if found else None
         except HounsfieldError as error:
+            if error.problem == formats.NO_IMAGE:
+                others[file.suffix or "no suffix"] += 1
+                continue
             hidden = not phi and not _PLAIN_NAME.fullmatch(file.name)
             bad.append(("(name hidden, --phi shows it)" if hidden else name, error.problem))
             continue
         if header is not None:
             kinds[header.format, header.modality or ""] += len(found)
-    if not kinds and not bad:
+    if not kinds and not bad and not others:
         raise InputError("this folder has no files", file=folder, remedy="check the path")
     for (kind, modality), count in kinds.most_common():
         out.print(f"{count:>8,}  {kind} {modality}".rstrip(), markup=False)
+    if others:
+        named = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common(5))
+        out.print(f"{others.total():>8,}  no images ({named})", markup=False)
     if bad:
         out.print(f"{len(bad):>8,}  unreadable", markup=False)
     for name, problem in bad[:_SHOWN]:

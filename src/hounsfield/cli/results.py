@@ -16,6 +16,7 @@ def show_run(run: Run, console: Console, name: str = "test") -> None:
     from hounsfield.evaluation.record import Evaluation
     from hounsfield.reports.table import print_estimates
 
-    print_findings([f for f in run.findings if f.severity != "info"], console)
+    if name in ("test", "val"):
+        print_findings([f for f in run.findings if f.severity != "info"], console)
     print_estimates(Evaluation.load(run.evaluation(name)), console)
     console.print(str(run.report(name)), markup=False, highlight=False)

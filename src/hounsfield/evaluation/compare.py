@@ -81,7 +81,7 @@ def paired_difference(
         found = _resampled(metric, a, b, resampling or Resampling())
     interval, p_value, method, test, note = found
     fewest, name = fewest_patients(metric, a)
-    few = f"only {fewest} patients with {name}: do not rely on it"
+    few = f"only {fewest} patient{'s' * (fewest != 1)} with {name}: do not rely on it"
     notes = [few] if fewest < FEW_PATIENTS else []
     return Difference(
         metric=metric.name,

@@ -155,7 +155,7 @@ def _estimate(metric: Metric, cases: Cases, group: str, value: float, found: Fou
     fewest, name = fewest_patients(metric, cases)
     reliable = fewest >= FEW_PATIENTS and method != "none"
     if fewest < FEW_PATIENTS:
-        few = f"only {fewest} patients with {name}: do not rely on it"
+        few = f"only {fewest} patient{'s' * (fewest != 1)} with {name}: do not rely on it"
         note = f"{few}; {note}" if note else few
     used = _used(metric, cases)
     return Estimate(

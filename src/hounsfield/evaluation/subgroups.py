@@ -73,7 +73,7 @@ def age_bands(years: Floats) -> npt.NDArray[np.str_]:
 
 def _too_little(part: Cases) -> str:
     if part.patients < ENOUGH_PATIENTS:
-        return f"only {part.patients} patients"
+        return f"only {part.patients} patient{'s' * (part.patients > 1)}"
     if not part.multilabel and part.classes:
         missing = [name for k, name in enumerate(part.classes) if not (part.truth == k).any()]
         if missing:

@@ -22,6 +22,7 @@ FORMATS = {
     "numpy": "hounsfield.formats.numpy_arrays",
     "pixel-csv": "hounsfield.formats.pixel_csv",
 }
+NO_IMAGE = "the content is of no known image format"
 
 
 def load(name: str) -> Format:
@@ -61,7 +62,7 @@ def sniff(path: str | Path) -> str:
         if load(name).sniff(head, path):
             return name
     raise FormatError(
-        "the content is of no known image format",
+        NO_IMAGE,
         file=path,
         expected=f"one of {', '.join(FORMATS)}",
         remedy="check that the file is an image and was copied whole",
