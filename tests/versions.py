@@ -48,13 +48,17 @@ def _interpreter(version: str) -> str | None:
     for name in (f"python{version}", sys.executable, *map(str, pyenv)):
         path = shutil.which(name)
         asked = [path, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"] if path else []
-        if path and subprocess.run(asked, capture_output=True, text=True).stdout.strip() == version:
+        if path and _output(asked) == version:
             return path
     return None
 
 
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip()
+
+
 def _run(*command: str | Path) -> None:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{' '.join(map(str, command))}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
 
