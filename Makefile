@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.9
 # Real images, where the folder is there; tests that need them skip loudly where it is not.
 REAL_DATA ?= $(wildcard ../shared/data)
-REAL := $(if $(REAL_DATA),--real-data $(REAL_DATA))
+REAL := $(if $(REAL_DATA),--real-data=$(REAL_DATA))
 
 .PHONY: demo test lint unit versions test-long bench format lock setup
 
