@@ -30,7 +30,7 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     """The folder of real images, or a loud skip."""
     folder: Path | None = request.config.getoption("--real-data")
     if folder is None or not folder.is_dir():
-        pytest.skip("REAL IMAGES NOT TESTED: give --real-data DIR")
+        pytest.skip("REAL IMAGES NOT TESTED: give --real-data=DIR")
     return folder.resolve()
 
 
