@@ -239,7 +239,7 @@ def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch
     with watch.stage("simulate"):
         for name in ("data", "run", "run.catalog"):
             shutil.rmtree(out / name, ignore_errors=True)
-        settings = chest_xray.Settings(patients=patients, seed=seed)
+        settings = chest_xray.Settings(patients=patients, seed=seed, images_per_patient=3, size=512)
         chest_xray.make(out / "data", settings, lambda n, of: watch.tell("simulating", n, of))
     asked = {
         "data.train": 0.5,

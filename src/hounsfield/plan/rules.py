@@ -11,6 +11,7 @@ from hounsfield.tasks.contract import Choosing
 TINY_IMAGES = 150_000  # image passes: about six minutes on two cores at 28 px
 LARGE_IMAGES = 12_000  # about a minute and a half at 224 px
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 60
+SMALL = 2000  # training cases
 SCRATCH_RATE = 4e-3  # for a batch of 128
 
 
@@ -70,6 +71,9 @@ def _training(choosing: Choosing) -> Iterator[Choice]:
     epochs = min(MOST_EPOCHS, max(FEWEST_EPOCHS, round(passes / max(1, facts.cases))))
     why = f"about {passes:,} image passes, within {FEWEST_EPOCHS} to {MOST_EPOCHS} epochs"
     yield Choice("training.epochs", epochs, why)
+    if facts.cases < SMALL:
+        why = f"{facts.cases} training cases are soon known by heart: the best epoch is kept"
+        yield Choice("training.patience", max(FEWEST_EPOCHS, epochs // 3), why)
     rate = float(f"{SCRATCH_RATE * sqrt(batch / 128):.2g}")
     why = f"from scratch: {SCRATCH_RATE} at a batch of 128, growing with its square root"
     yield Choice("training.learning_rate", rate, why)
