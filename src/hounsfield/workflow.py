@@ -123,7 +123,7 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
         if run.status == "planned":
             _plan_run(run, watch)
         study = _study(run, watch)
-        if not run.sheets.exists():
+        if not (run.sheets / "raw.png").exists():
             from hounsfield.training.sheets import draw_sheets
 
             with watch.stage("sheets"):
@@ -267,6 +267,7 @@ class _Prepared:
     split: Split
     findings: tuple[Any, ...]
     fingerprint: Any
+    audit: Audit
 
 
 def _catalog(
@@ -316,11 +317,12 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         resolved = choose(asked, facts, task, settings)
     used = usable.select(kept.table["case"].to_list())
     said = (*_noticed(catalog), *dealt.findings, *found.findings, *left)
-    return _Prepared(resolved, asked, used, kept, said, facts)
+    return _Prepared(resolved, asked, used, kept, said, facts, found)
 
 
 def _plan_run(run: Run, watch: Watch) -> None:
     """Everything before training, done again from the start when a run was stopped in it."""
+    from hounsfield.audit.sheet import save as save_sheet
     from hounsfield.plan.asked import from_paths
     from hounsfield.preprocessing.warm import warm
     from hounsfield.run import save_model
@@ -344,6 +346,7 @@ def _plan_run(run: Run, watch: Watch) -> None:
         from hounsfield.training.settle import settle
 
         settled = settle(ready.resolved, ready.catalog, ready.split, _cache(catalog), watch.tell)
+    save_sheet(ready.audit, catalog, run.sheets)
     run.save_data(settled.catalog, settled.split, ready.fingerprint)
     run.save_findings((*ready.findings, *settled.findings))
     save_model(run.ranges_file, settled.ranges)

@@ -94,7 +94,8 @@ def _classes(table: Table, settings: AuditSettings) -> list[Finding]:
                 remedy="there is nothing to tell apart: add cases of another class",
             )
         ]
-    most, least = max(counts, key=counts.__getitem__), min(counts, key=counts.__getitem__)
+    most = max(counts, key=counts.__getitem__)
+    least = min(reversed(counts), key=counts.__getitem__)  # another one where all are equal
     ratio = counts[most] / counts[least]
     return [
         Finding(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -20,7 +21,8 @@ from hounsfield.audit.sketch import Basis, poses
 FEW = 32  # so many pictures are simply all laid on all
 NEIGHBOURS = 4  # a picture's best partners that are looked at
 AGREEMENT = 0.7  # the share of tiles that must agree one by one
-BLOCK = 1024  # pictures, or pairs, at a time
+BLOCK = 1024  # pictures at a time
+PAIRS = 256  # pairs at a time; their pyramids take 0.2 MB a picture
 LIKENESSES = 2**24  # products in memory at a time
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 Proposed = tuple[int, int, int]  # two rows, the pose in which the first looks like the second
@@ -42,14 +44,17 @@ def find(
 ) -> list[Match]:
     """The pairs of (N, S, S) small pictures that are copies, by registration and correlation."""
     proposed = sorted(propose(small, progress))
-    blocks = [proposed[i : i + BLOCK] for i in range(0, len(proposed), BLOCK)]
     matches: list[Match] = []
     with ThreadPoolExecutor(max(workers, 1)) as pool:
-        found = pool.map(lambda block: _confirmed(small, block, correlation), blocks)
-        for done, part in enumerate(found, 1):
-            matches += part
+        for start in range(0, len(proposed), PAIRS):
+            block = proposed[start : start + PAIRS]
+            rows = sorted({row for pair in block for row in pair[:2]})
+            # Compiled loops alone go to the threads: matrix products have threads of their own.
+            levels = dict(zip(rows, zip(*pyramid(small[rows]), strict=True), strict=True))
+            found = pool.map(partial(_confirmed, levels, correlation), block)
+            matches += [match for match in found if match]
             if progress:
-                progress("confirming", min(done * BLOCK, len(proposed)), len(proposed))
+                progress("confirming", start + len(block), len(proposed))
     return sorted(matches, key=lambda match: (match.first, match.second))
 
 
@@ -93,22 +98,15 @@ def _partners(seen: Floats, whole: Floats, start: int) -> list[Proposed]:
 
 
 def _confirmed(
-    small: NDArray[np.uint8], proposed: list[Proposed], correlation: float
-) -> list[Match]:
-    rows = sorted({row for first, second, _ in proposed for row in (first, second)})
-    levels = pyramid(small[rows])
-    at = {row: i for i, row in enumerate(rows)}
-    matches = []
-    for moved, still, pose in proposed:
-        fixed = tuple(level[at[still]] for level in levels)
-        moving = tuple(level[at[moved]] for level in levels)
-        found, value, agreement = register(fixed, moving, poses()[pose])
-        if value >= correlation and agreement >= AGREEMENT:
-            sx, sy, tx, ty = (float(number) for number in found)
-            if moved < still:  # told from the first to the second: the inverse
-                matches.append(
-                    Match(moved, still, (1 / sx, 1 / sy, -tx / sx, -ty / sy), value, agreement)
-                )
-            else:
-                matches.append(Match(still, moved, (sx, sy, tx, ty), value, agreement))
-    return matches
+    levels: dict[int, tuple[Floats, ...]], correlation: float, proposed: Proposed
+) -> Match | None:
+    """The match of a pair, if it is one; `levels` has the pyramid of each row."""
+    moved, still, pose = proposed
+    found, value, agreement = register(levels[still], levels[moved], poses()[pose])
+    if value < correlation or agreement < AGREEMENT:
+        return None
+    sx, sy, tx, ty = (float(number) for number in found)
+    if still < moved:
+        return Match(still, moved, (sx, sy, tx, ty), value, agreement)
+    # Told from the first to the second, which is the inverse.
+    return Match(moved, still, (1 / sx, 1 / sy, -tx / sx, -ty / sy), value, agreement)

@@ -139,21 +139,41 @@ def _duplicates(catalog: Catalog, found: Audit) -> tuple[Finding, ...]:
     return (*findings, *leaks.identities(catalog, found.exact))
 
 
+def _patients(catalog: Catalog, group: tuple[str, ...]) -> int:
+    """The patients of some cases; a case of unknown or guessed patient is one of its own."""
+    mine = catalog.cases.filter(pl.col("case").is_in(group))
+    sure = mine.filter(pl.col("patient_known").is_in(["given", "mapped"]))
+    return sure["patient"].n_unique() + mine.height - sure.height
+
+
 def _near_told(
     found: Audit, catalog: Catalog, large: pl.DataFrame, settings: AuditSettings
 ) -> tuple[Finding, ...]:
     """The near duplicates, and what could not be looked at."""
+    groups = tuple(group.cases for group in found.near)
+    across = tuple(group for group in groups if _patients(catalog, group) > 1)
+    within = tuple(group for group in groups if group not in across)
     findings = []
-    if found.near:
-        cases = sum(len(group.cases) for group in found.near)
+    if across:
         findings.append(
             Finding(
                 kind="near-duplicates",
                 severity="warning",
-                text=f"{_count(len(found.near), 'group')} of one picture in several versions "
-                f"({cases:,} cases): resized, cropped, compressed or brightened",
+                text=f"{_count(len(across), 'group')} of one picture in several versions "
+                f"({sum(map(len, across)):,} cases): resized, cropped, compressed or brightened",
                 remedy="look at near_duplicates.png; they count as duplicates",
-                groups=tuple(group.cases for group in found.near),
+                groups=across,
+            )
+        )
+    if within:
+        findings.append(
+            Finding(
+                kind="near-duplicates-of-a-patient",
+                severity="info",
+                text=f"{_count(len(within), 'group')} of pictures of one patient "
+                f"({sum(map(len, within)):,} cases) are so alike that they may be one exposure",
+                remedy="look at near_duplicates.png; no split parts a patient",
+                groups=within,
             )
         )
     tiny = catalog.images.filter(pl.min_horizontal("height", "width") < LEGIBLE).height
