@@ -241,6 +241,13 @@ class Run:
         folds, seeds = range(training.folds), range(training.seeds)
         return tuple(self.member(fold, seed) for fold in folds for seed in seeds)
 
+    @property
+    def begun(self) -> bool:
+        """Is there anything that was trained?"""
+        return self.status != "planned" and any(
+            member.trained or member.checkpoint.exists() for member in self.members
+        )
+
     # Predictions and evaluations
 
     def predictions(self, name: str) -> Path:

@@ -101,7 +101,7 @@ def train(
     try:
         return resume(run.path, watch=watch)
     except (UsageError, InputError):
-        if run.status == "planned":  # refused before anything was trained: leave no half run
+        if not run.begun:  # refused before anything was trained: leave no half run
             run.remove()
             asked_for.unlink()
             if not any(asked_for.parent.iterdir()):  # an index that was made is kept
@@ -184,7 +184,8 @@ def evaluate(
     if name in ("test", "val"):
         raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
     study = _foreign(_trained(path), [data], beside_run(path) / name, False, watch)
-    check_labelled(study.catalog, study.task, study.settings)
+    if told := check_labelled(study.catalog, study.task, study.settings):
+        watch.say(f"warning: {told}")
     with study.run.locked():
         study.run.save_external(name, study.catalog)
         _predict_new(study, study.run.predictions(name), watch)

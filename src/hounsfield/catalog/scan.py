@@ -192,7 +192,7 @@ def _noticed(catalog: Catalog, bad: pl.DataFrame) -> list[Finding]:
             Finding(
                 kind="rejected",
                 severity="warning",
-                text=f"{bad.height} files were set aside",
+                text=f"{bad.height} file{' was' if bad.height == 1 else 's were'} set aside",
                 remedy=f"{REJECTED_FILE} in the catalog lists each with the reason",
             )
         )

@@ -50,6 +50,7 @@ class SplitSettings(BaseModel):
             raise UsageError(
                 f"train + val + test is {whole:g}, and train {self.train:g}",
                 expected="1 in all, and train more than 0",
+                remedy="give all three, e.g. 0.7, 0.15 and 0.15",
             )
         return self
 

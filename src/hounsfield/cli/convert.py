@@ -88,5 +88,8 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
         out.print(f"Not converted ({count}×): {reason}", markup=False)
     if not written:
         raise InputError(
-            "no image was converted", file=source, expected="a folder with images that are read"
+            "no image was converted",
+            file=source,
+            expected="a folder with images that can be read",
+            remedy="`hounsfield info FOLDER` says what is in it",
         )

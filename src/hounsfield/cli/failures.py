@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +16,11 @@ if TYPE_CHECKING:
     from cyclopts import CycloptsError
     from rich.text import Text
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: ends like Ctrl-C, so that nothing is lost."""
 
 
 @dataclass
@@ -29,13 +35,14 @@ def explained() -> Iterator[Outcome]:
     """Refusals become a few lines on stderr; a fault of our own keeps its traceback."""
     outcome = Outcome()
     try:
-        yield outcome
+        with _terminable():
+            yield outcome
     except HounsfieldError as error:
         _print("Error", str(error))
         outcome.code = error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         _print("Stopped", "nothing is lost: what was finished is kept, the rest can be resumed")
-        outcome.code = INTERRUPTED
+        outcome.code = TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
     except OSError as error:
         from pathlib import Path
 
@@ -46,6 +53,22 @@ def explained() -> Iterator[Outcome]:
         refusal = storage_error(error, Path(str(error.filename or ".")))
         _print("Error", str(refusal))
         outcome.code = refusal.exit_code
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # signals reach that one only
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(*_: object) -> None:
+    raise _Terminated
 
 
 def refused(error: CycloptsError) -> Text:

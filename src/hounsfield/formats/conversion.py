@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield import formats
-from hounsfield.errors import FormatError, HounsfieldError, InputError, UsageError
+from hounsfield.errors import FormatError, HounsfieldError, InputError, StorageError, UsageError
 from hounsfield.formats.choices import windowed
 from hounsfield.formats.contract import Header, Like, Source
 from hounsfield.geometry import Plane
@@ -58,8 +58,8 @@ def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
     """
     if target.exists() and not choices.overwrite:
         raise UsageError("exists already", file=target, remedy="--overwrite replaces it")
-    name = formats.format_of(target)
     opened = formats.open(source)
+    name = formats.format_of(target)
     image = formats.read(_one_plane(opened, choices), like=_like(choices))
     try:
         formats.write(_spread(image, choices), target, like=opened.header)
@@ -86,6 +86,8 @@ def convert_folder(folder: Path, out: Path, suffix: str, choices: Choices) -> It
             target = _free(_target(file.relative_to(folder), source, suffix), out, taken)
             try:
                 yield Done(file, target, tuple(convert(source, target, choices)))
+            except StorageError:
+                raise  # the next file would fare no better
             except HounsfieldError as error:
                 yield Done(file, None, reason=error.problem)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
 from hounsfield.run import Run
@@ -34,16 +36,27 @@ def check_fit(run: Run, catalog: Catalog) -> None:
         )
 
 
-def check_labelled(catalog: Catalog, task: Task[Any, Any], settings: Settings) -> None:
-    """Refuse to measure on data without labels of the run's task.
+def check_labelled(catalog: Catalog, task: Task[Any, Any], settings: Settings) -> str:
+    """Refuse to measure on data without labels of the run's task; tell where some lack one.
 
     Raises:
         InputError: no case has one.
     """
-    if all(truth is None for truth in task.truths(catalog, settings)):
+    every, truths = catalog.cases["case"], task.truths(catalog, settings)
+    bare = [case for case, truth in zip(every, truths, strict=True) if truth is None]
+    names = ", ".join(getattr(settings, "classes", ()))
+    if len(bare) == len(every):
         raise InputError(
-            f"none of the {catalog.cases.height} cases has a label of the run's task",
+            f"none of the {len(every)} cases has a label of the run's task",
             file=catalog.folder,
-            expected=f"labels of {task.NAME} as in the training data",
+            expected=f"labels of {task.NAME} as in the training data{names and f': {names}'}",
             remedy="`hounsfield predict` needs no labels",
         )
+    if not bare:
+        return ""
+    mine = catalog.annotations.filter(pl.col("case").is_in(bare))["label"].drop_nulls()
+    told = ", ".join(map(str, mine.unique().sort().head(5)))
+    return (
+        f"{len(bare)} of {len(every)} cases have no label that the run knows"
+        f"{told and f' ({told})'}: they are not measured"
+    )

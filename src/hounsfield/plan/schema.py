@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator
 
 from hounsfield.preprocessing.settings import Augmentation, Preprocessing
 
@@ -106,6 +107,16 @@ class EvaluationPlan(Section):
     mirror: bool = Field(False, description="average with the prediction of the mirrored image")
     resamples: int = Field(2000, ge=100, description="of the bootstrap")
     seed: int = Field(0, ge=0, description="of the bootstrap")
+
+    @field_validator("threshold")
+    @classmethod
+    def _known(cls, rule: str) -> str:
+        name, _, number = rule.partition(":")
+        if rule == "youden" or name == "sensitivity" or not number:
+            with contextlib.suppress(ValueError):
+                if rule == "youden" or 0 < float(number or name) <= 1:
+                    return rule
+        raise ValueError("youden, sensitivity:0.95, or a number like 0.5")
 
 
 class Plan(Section):

@@ -88,11 +88,18 @@ def prepared(
     good = [case for case in catalog.cases["case"] if case not in built.failed]
     first = next(iter(built.failed.values()))
     if not good:
-        raise InputError(f"none of the {len(built.failed)} images can be read; the first: {first}")
+        raise InputError(
+            f"none of the {len(built.failed)} images can be read; the first: {first}",
+            file=catalog.folder,
+            remedy="copy the files again, then index again",
+        )
+    count = len(built.failed)
+    verb = "images cannot be read and are" if count > 1 else "image cannot be read and is"
     finding = Finding(
         kind="unreadable",
         severity="warning",
-        text=f"{len(built.failed)} images cannot be read and are left out; the first: {first}",
+        text=f"{count} {verb} left out; the first, {next(iter(built.failed))}: {first}",
+        remedy="copy the files again",
         groups=(tuple(built.failed),),
     )
     return built.cache, catalog.select(good), (finding,)
