@@ -81,7 +81,7 @@ def main() -> None:
         files = [job.result() for job in jobs]
     loaded = [dict(np.load(file)) for file in files]
     originals = np.concatenate([part["original"] for part in loaded])[: given.patients]
-    result = rates(originals, loaded, given.workers)
+    result = rates(originals, loaded, given)
     result["settings"] = {
         name: value for name, value in vars(given).items() if name in ("patients", "copied", "seed")
     } | {"size": SIZE, "correlation": AuditSettings().correlation}
@@ -90,36 +90,43 @@ def main() -> None:
 
 
 def rates(
-    originals: NDArray[np.uint8], loaded: list[dict[str, NDArray[np.uint8]]], workers: int
+    originals: NDArray[np.uint8], loaded: list[dict[str, NDArray[np.uint8]]], given: Any
 ) -> dict[str, Any]:
     """False pairs among the originals, and the share found of each version."""
-    correlation = AuditSettings().correlation
-    began = time.perf_counter()
-    false = find(originals, correlation, workers)
-    print(f"{len(originals)} searched in {time.perf_counter() - began:.1f} s", flush=True)
-    # How near strangers come to the threshold, for the margin to be seen.
-    nearest = max((m.correlation for m in find(originals, 0.5, workers)), default=0.0)
-    found: dict[str, Any] = {}
+    searched = {"original": once("original", originals, None, given)}
     for name in versions():
         copies = np.concatenate([part[name] for part in loaded if name in part])
-        matches = find(np.concatenate([originals, copies]), correlation, workers)
-        true = {m for m in matches if m.second == m.first + len(originals)}
-        others = len(matches) - len(true) - len(false)
-        worst = min(m.correlation for m in true)
-        found[name] = {
-            "copies": len(copies),
-            "found": len(true),
-            "others": others,
-            "lowest": round(worst, 4),
-        }
-        print(name, found[name], flush=True)
-    share = sum(v["found"] for v in found.values()) / sum(v["copies"] for v in found.values())
+        searched[name] = once(name, originals, copies, given)
+    strangers = searched.pop("original")
+    copies_found = sum(one["found"] for one in searched.values())
     return {
-        "false_pairs": len(false),
-        "nearest_strangers": round(nearest, 4),
-        "share_found": round(share, 5),
-        "versions": found,
+        "false_pairs": strangers["others"],
+        "share_found": round(copies_found / sum(one["copies"] for one in searched.values()), 5),
+        "false_pairs_with_copies": sum(one["others"] for one in searched.values()),
+        "versions": searched,
     }
+
+
+def once(
+    name: str, originals: NDArray[np.uint8], copies: NDArray[np.uint8] | None, given: Any
+) -> dict[str, Any]:
+    """Search the originals and copies of them, unless that was done before."""
+    path = given.work / f"{given.seed}-{given.patients}-{given.copied}-{name}.json"
+    if path.exists():
+        return dict(json.loads(path.read_text()))
+    whole = originals if copies is None else np.concatenate([originals, copies])
+    began = time.process_time()
+    matches = find(whole, AuditSettings().correlation, given.workers)
+    true = [m.correlation for m in matches if m.second == m.first + len(originals)]
+    told = {
+        "copies": len(whole) - len(originals),
+        "found": len(true),
+        "others": len(matches) - len(true),
+        "lowest": round(min(true, default=0.0), 4),
+    }
+    path.write_text(json.dumps(told))
+    print(name, told, f"{time.process_time() - began:.0f} s of processor time", flush=True)
+    return told
 
 
 if __name__ == "__main__":

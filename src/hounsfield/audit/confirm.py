@@ -8,6 +8,8 @@ shift (what resizing and cropping do), found by Gauss–Newton steps from coarse
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,10 +19,26 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-LEVELS = (24, 48, 96, 192)
-STEPS = (12, 8, 6, 6)
-BANDS = ((1.0, 4.0), (1.0, 4.0), (1.0, 4.0), (0.9, 2.25))  # Gaussian widths of the detail
-KEEP = (0.5, 0.6, 0.7, 0.0)  # correlation below which a finer level is not tried
+
+@dataclass(frozen=True)
+class Level:
+    """One fineness at which two pictures are laid on each other."""
+
+    side: int  # pixels
+    band: tuple[float, float]  # Gaussian widths of the detail, in pixels
+    steps: int  # of Gauss and Newton
+    keep: float  # median correlation from which the next finer level is tried
+
+
+# Measured on phantoms: copies reach 0.98 at every level, strangers up to 0.99, 0.98, 0.93, 0.64
+# (nine in ten).
+COARSE = (
+    Level(24, (1.0, 4.0), 12, 0.8),
+    Level(48, (1.0, 4.0), 8, 0.9),
+    Level(96, (1.0, 4.0), 6, 0.92),
+)
+FINE = (Level(192, (0.9, 2.25), 6, 0.0),)
+Pyramid = tuple[Floats, ...]  # the structure of one picture at some levels
 TILES = 8  # a side
 AGREES = 0.7  # correlation of a tile that agrees
 OVERLAP = 0.7  # of the first picture that the second must cover
@@ -40,7 +58,7 @@ def shrink(size: int, to: int) -> Floats:
     return np.kron(np.eye(to), np.full((1, size // to), to / size)).astype(np.float32)
 
 
-def structure(pictures: Floats, fine: float, coarse: float) -> Floats:
+def structure(pictures: NDArray[Any], fine: float, coarse: float) -> Floats:
     """Detail between two Gaussian widths (pixels) with equal contrast everywhere; (N, S, S)."""
     size = pictures.shape[-1]
     narrow, wide, around = blur(size, fine), blur(size, coarse), blur(size, max(6.0, 3 * coarse))
@@ -51,15 +69,15 @@ def structure(pictures: Floats, fine: float, coarse: float) -> Floats:
     return np.asarray(detail / np.sqrt(energy + floor), np.float32)
 
 
-def pyramid(small: NDArray[np.uint8]) -> tuple[Floats, ...]:
-    """The structure of (N, S, S) small pictures at each of LEVELS."""
+def pyramids(small: NDArray[np.uint8], levels: Sequence[Level]) -> list[Pyramid]:
+    """The structure of each of (N, S, S) small pictures at some levels."""
     pictures = small.astype(np.float32)
     size = pictures.shape[-1]
-    shrunk = [shrink(size, to) @ pictures @ shrink(size, to).T for to in LEVELS]
-    return tuple(
-        structure(level.astype(np.float32), *band)
-        for level, band in zip(shrunk, BANDS, strict=True)
-    )
+    told = []
+    for level in levels:
+        to = shrink(size, level.side)
+        told.append(structure(to @ pictures @ to.T, *level.band))
+    return list(zip(*told, strict=True))
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -193,17 +211,17 @@ def _correlation(s: NDArray[np.float64]) -> float:
 
 
 def register(
-    fixed: tuple[Floats, ...], moving: tuple[Floats, ...], start: NDArray[Any]
+    fixed: Pyramid, moving: Pyramid, levels: Sequence[Level], start: NDArray[Any]
 ) -> tuple[NDArray[np.float64], float, float]:
-    """The pose of `moving` on `fixed` (one picture's pyramid each), correlation and agreement.
+    """The pose of `moving` on `fixed`, correlation and agreement at the finest of the levels.
 
-    The correlation is that of the finest level reached: of the first that speaks against a copy.
+    Both are 0 where an earlier level, or too small an overlap, speaks against a copy.
     """
     pose = np.array(start, np.float64)
     correlation = agreement = 0.0
-    for f, m, steps, keep in zip(fixed, moving, STEPS, KEEP, strict=True):
-        align(f, m, pose, steps)
+    for level, f, m in zip(levels, fixed, moving, strict=True):
+        align(f, m, pose, level.steps)
         correlation, agreement, overlap = compare(f, m, pose, TILES)
-        if correlation < keep or overlap < OVERLAP:
-            return pose, correlation if overlap >= OVERLAP else 0.0, 0.0
+        if correlation < level.keep or overlap < OVERLAP:
+            return pose, 0.0, 0.0
     return pose, correlation, agreement

@@ -7,22 +7,21 @@ picture also asks as it would look cropped. Its best partners are then laid on i
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.audit.confirm import Floats, pyramid, register
+from hounsfield.audit.confirm import COARSE, FINE, Floats, Level, pyramids, register
 from hounsfield.audit.sketch import Basis, poses
 
 FEW = 32  # so many pictures are simply all laid on all
 NEIGHBOURS = 4  # a picture's best partners that are looked at
 AGREEMENT = 0.7  # the share of tiles that must agree one by one
 BLOCK = 1024  # pictures at a time
-PAIRS = 256  # pairs at a time; their pyramids take 0.2 MB a picture
+PAIRS = 256  # pairs at a time
 LIKENESSES = 2**24  # products in memory at a time
 Progress = Callable[[str, int, int], None]  # what, done, of how many
 Proposed = tuple[int, int, int]  # two rows, the pose in which the first looks like the second
@@ -39,6 +38,17 @@ class Match:
     agreement: float
 
 
+@dataclass(frozen=True, eq=False)
+class Laid:
+    """Rows of two pictures, the pose that lays the moved one on the other, and how well."""
+
+    moved: int
+    still: int
+    pose: NDArray[np.float64]
+    correlation: float = 0.0
+    agreement: float = 0.0
+
+
 def find(
     small: NDArray[np.uint8], correlation: float, workers: int, progress: Progress | None = None
 ) -> list[Match]:
@@ -47,15 +57,14 @@ def find(
     matches: list[Match] = []
     with ThreadPoolExecutor(max(workers, 1)) as pool:
         for start in range(0, len(proposed), PAIRS):
-            block = proposed[start : start + PAIRS]
-            rows = sorted({row for pair in block for row in pair[:2]})
-            # Compiled loops alone go to the threads: matrix products have threads of their own.
-            levels = dict(zip(rows, zip(*pyramid(small[rows]), strict=True), strict=True))
-            found = pool.map(partial(_confirmed, levels, correlation), block)
-            matches += [match for match in found if match]
+            pairs = [Laid(a, b, poses()[pose]) for a, b, pose in proposed[start : start + PAIRS]]
+            for levels in (COARSE, FINE):  # few are left for the fine one
+                pairs = _laid(small, pairs, levels, pool)
+            matches += [m for m in map(_match, pairs) if m.correlation >= correlation]
             if progress:
-                progress("confirming", start + len(block), len(proposed))
-    return sorted(matches, key=lambda match: (match.first, match.second))
+                progress("confirming", min(start + PAIRS, len(proposed)), len(proposed))
+    sure = (match for match in matches if match.agreement >= AGREEMENT)
+    return sorted(sure, key=lambda match: (match.first, match.second))
 
 
 def propose(small: NDArray[np.uint8], progress: Progress | None = None) -> list[Proposed]:
@@ -97,16 +106,27 @@ def _partners(seen: Floats, whole: Floats, start: int) -> list[Proposed]:
     ]
 
 
-def _confirmed(
-    levels: dict[int, tuple[Floats, ...]], correlation: float, proposed: Proposed
-) -> Match | None:
-    """The match of a pair, if it is one; `levels` has the pyramid of each row."""
-    moved, still, pose = proposed
-    found, value, agreement = register(levels[still], levels[moved], poses()[pose])
-    if value < correlation or agreement < AGREEMENT:
-        return None
-    sx, sy, tx, ty = (float(number) for number in found)
-    if still < moved:
-        return Match(still, moved, (sx, sy, tx, ty), value, agreement)
-    # Told from the first to the second, which is the inverse.
-    return Match(moved, still, (1 / sx, 1 / sy, -tx / sx, -ty / sy), value, agreement)
+def _laid(
+    small: NDArray[np.uint8], pairs: list[Laid], levels: tuple[Level, ...], pool: Executor
+) -> list[Laid]:
+    """The pairs that may still be copies after these levels."""
+    if not pairs:
+        return []
+    rows = sorted({row for pair in pairs for row in (pair.moved, pair.still)})
+    made = dict(zip(rows, pyramids(small[rows], levels), strict=True))
+
+    # Compiled loops alone go to the threads: matrix products have threads of their own.
+    def lay(pair: Laid) -> Laid:
+        told = register(made[pair.still], made[pair.moved], levels, pair.pose)
+        return Laid(pair.moved, pair.still, *told)
+
+    return [pair for pair in pool.map(lay, pairs) if pair.correlation > 0]
+
+
+def _match(pair: Laid) -> Match:
+    """Told from the first to the second row, which may be the inverse."""
+    sx, sy, tx, ty = (float(number) for number in pair.pose)
+    told = (pair.correlation, pair.agreement)
+    if pair.still < pair.moved:
+        return Match(pair.still, pair.moved, (sx, sy, tx, ty), *told)
+    return Match(pair.moved, pair.still, (1 / sx, 1 / sy, -tx / sx, -ty / sy), *told)
