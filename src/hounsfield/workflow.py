@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hounsfield.errors import InputError, RunError, UsageError
+from hounsfield.errors import InputError, RunError, StorageError, UsageError
 from hounsfield.progress import Silent, Watch
 
 if TYPE_CHECKING:
@@ -97,7 +97,11 @@ def train(
     request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
     run = Run.create(out, overwrite=overwrite)
     asked_for = beside_run(run.path) / "request.json"
-    write_text(asked_for, json.dumps(request, default=str), private=True)
+    try:
+        write_text(asked_for, json.dumps(request, default=str), private=True)
+    except StorageError:
+        run.remove()
+        raise
     try:
         return resume(run.path, watch=watch)
     except (UsageError, InputError):

@@ -17,11 +17,21 @@ from pydicom.uid import ComputedRadiographyImageStorage, ExplicitVRLittleEndian
 
 # What makes a run take a second: all that would be measured or is slow, decided.
 QUICK = (
-    "--training.epochs=1 --training.batch=16 --training.threads=1 --training.workers=1 "
-    "--training.precision=fp32 --training.memory-format=contiguous --preprocessing.size 12 12 "
-    "--model.settings.widths=4,8 --model.settings.blocks=1,1 --data.min-per-class=0 "
-    "--audit.near=off --evaluation.resamples=100"
-).split()
+    "--training.epochs=1",
+    "--training.batch=16",
+    "--training.threads=1",
+    "--training.workers=1",
+    "--training.precision=fp32",
+    "--training.memory-format=contiguous",
+    "--preprocessing.size",
+    "12",
+    "12",
+    "--model.settings.widths=4,8",
+    "--model.settings.blocks=1,1",
+    "--data.min-per-class=0",
+    "--audit.near=off",
+    "--evaluation.resamples=100",
+)
 
 
 @dataclass(frozen=True)

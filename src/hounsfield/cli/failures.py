@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: ends like Ctrl-C, so that nothing is lost."""
-
-
 @dataclass
 class Outcome:
     """The exit code; 0 unless something went wrong."""
@@ -35,14 +31,14 @@ def explained() -> Iterator[Outcome]:
     """Refusals become a few lines on stderr; a fault of our own keeps its traceback."""
     outcome = Outcome()
     try:
-        with _terminable():
+        with _terminable(outcome):
             yield outcome
     except HounsfieldError as error:
         _print("Error", str(error))
         outcome.code = error.exit_code
-    except KeyboardInterrupt as end:
+    except KeyboardInterrupt:
         _print("Stopped", "nothing is lost: what was finished is kept, the rest can be resumed")
-        outcome.code = TERMINATED if isinstance(end, _Terminated) else INTERRUPTED
+        outcome.code = outcome.code or INTERRUPTED
     except OSError as error:
         from pathlib import Path
 
@@ -56,19 +52,21 @@ def explained() -> Iterator[Outcome]:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def _terminable(outcome: Outcome) -> Iterator[None]:
+    """SIGTERM ends a command like Ctrl-C, so that nothing is lost."""
     if threading.current_thread() is not threading.main_thread():  # signals reach that one only
         yield
         return
-    before = signal.signal(signal.SIGTERM, _terminate)
+
+    def terminate(*_: object) -> None:
+        outcome.code = TERMINATED
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _terminate(*_: object) -> None:
-    raise _Terminated
 
 
 def refused(error: CycloptsError) -> Text:
