@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 sys.path.append(str(Path(__file__).parent / "helpers"))  # what several test files share
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# The same examples each time: what passed here passes elsewhere. New ones by --hypothesis-seed.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -47,14 +47,20 @@ class Children:
         self.process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self.jobs = 0
 
     def run(self, job: dict[str, Any], log: Path) -> int:
         """The exit code, or minus the signal that ended the child; `log` is what it printed."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(job | {"log": str(log)}, default=str) + "\n")
+        self.jobs += 1
+        named = job | {"number": self.jobs, "log": str(log)}
+        self.process.stdin.write(json.dumps(named, default=str) + "\n")
         self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+        number = code = 0
+        while number != self.jobs:  # a test that timed out has left its answer unread
+            number, code = map(int, self.process.stdout.readline().split())
+        return code
 
     def close(self) -> None:
         self.process.communicate()
@@ -68,7 +74,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _child(job)
-        print(_ended(pid, job.get("seconds")), flush=True)
+        print(job["number"], _ended(pid, job.get("seconds")), flush=True)
 
 
 def _ended(pid: int, seconds: float | None) -> int:
