@@ -127,13 +127,14 @@ def test_info_of_a_file(make_dicom: Any, capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_info_of_a_folder_names_nobody(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Planted Name.png").write_bytes(b"\x89PNG\r\n\x1a\nthen nothing")
     assert main(["info", str(folder)]) == 0
     told = capsys.readouterr().out
     assert "dicom CR" in told
     assert "2  no images" in told
     assert "lanted" not in told
     assert main(["info", str(folder), "--phi"]) == 0
-    assert "Planted Name.txt" in capsys.readouterr().out
+    assert "Planted Name.png" in capsys.readouterr().out
 
 
 def test_info_of_many_images_and_of_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
