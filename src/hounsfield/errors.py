@@ -93,5 +93,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The remedy for an unknown name: the nearest known one, then all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    near = near or [name for name in names if word and name.startswith(word)]
     hint = f"did you mean {near[0]!r}? " if near else ""
     return f"{hint}Known: {', '.join(names)}"

@@ -23,7 +23,7 @@ class Preprocessing(BaseModel):
     percentiles: tuple[float, float] = Field((0.5, 99.5), description="for clip=percentile")
     window: tuple[float, float] | None = Field(None, description="centre, width; clip=window")
     range: tuple[float, float] | None = Field(
-        None, description="clip=none: the values that become 0 and 1; None: the type's range"
+        None, description="clip=none: the values that become 0 and 1; otherwise the type's range"
     )
     normalise: Literal["dataset", "image", "zero-one", "minus-one-one"] = Field(
         "dataset",
