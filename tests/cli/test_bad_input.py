@@ -295,9 +295,9 @@ def test_labels_that_the_run_does_not_know(run: Path, ask: Ask, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        ("--training.epochs=many", "training.epochs cannot be 'many' Expected: a valid integer"),
+        ("--training.epochs=many", "--training.epochs: unable to convert .many. into int"),
         ("--training.epochs=0", "training.epochs cannot be 0 Expected: greater than or equal to 1"),
-        ("--training.optimizer=adamv", "cannot be 'adamv' Expected: 'adamw', 'adam' or 'sgd'"),
+        ("--training.optimizer=adamv", "for --training.optimizer. Choose from: .adamw"),
         ("--preprocessing.size 32", "preprocessing.size requires 2"),
         ("--preprocessing.size 2 2", "8 to 16384 pixels"),
         ("--evaluation.threshold=lots", "'lots' Expected: youden, sensitivity:0.95, or a number"),
@@ -315,6 +315,25 @@ def test_a_plan_with_a_wrong_value(flags: str, said: str, ask: Ask, tmp_path: Pa
     answer = ask("train", data, *flags.split())
     answer.refuses(3 if "map" in flags else 2, said)
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("index DATA --workers=-1", "--workers cannot be -1 Expected: greater than or equal to 0"),
+        ("split CATALOG --folds=0", "--folds cannot be 0 Expected: greater than or equal to 1"),
+        ("split CATALOG --train=0.9", r"train . val . test is 1.2.* Expected: 1 in all"),
+        ("phantom chest-xray out --patients=0", "--patients cannot be 0 Expected: greater than"),
+        ("phantom chest-xray out --compress=zip", "--compress cannot be zip Expected: 'none' or"),
+        ("convert DATA/ill/1.png out.npy --window 1", "--window requires 2"),
+        ("demo --patients=few", "--patients: unable to convert .few. into int"),
+    ],
+)
+def test_a_flag_with_a_wrong_value(words: str, said: str, run: Path, ask: Ask) -> None:
+    data = class_folders(run.parent / "data", 4)
+    told = words.replace("DATA", str(data)).replace("CATALOG", f"{run}.catalog")
+    ask(*told.split()).refuses(2, said)
+    assert not list(Path().iterdir())
 
 
 @pytest.mark.parametrize(

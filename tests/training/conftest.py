@@ -54,7 +54,8 @@ class Planned:
         return predictions(self.trained(asked))
 
     def _make(self, asked: Mapping[str, Any]) -> Path:
-        path = self.folder / f"planned{len(self.known)}"
+        self.copies += 1
+        path = self.folder / f"planned{self.copies}"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(workflow, "_train", _stopped)
             with pytest.raises(_StoppedError):

@@ -70,8 +70,9 @@ def test_a_killed_run_resumes_to_the_same_bytes(
 
     assert run.status == "finished"
     assert predictions(run) == expected
+    unhurt = planned.trained(asked).members
+    assert [m.log.read_text() for m in run.members] == [m.log.read_text() for m in unhurt]
     history = run.members[0].history()
-    assert history["epoch"].to_list() == list(range(1, history.height + 1))
     if asked is PATIENT:
         assert history.height < PATIENT["training.epochs"]
     if asked is PLATEAU:

@@ -2,39 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from hounsfield.plan.schema import asked_model
+from hounsfield.plan.schema import Plan, Settings
+
+FIELDS = Group(
+    "The plan's fields",
+    help="What is not given is chosen by a rule, from the data and this machine; where there "
+    "is none, the default holds. `hounsfield plan DATA` shows both, with the reasons.",
+)
+
+
+def _flags() -> Any:
+    """The plan as dataclasses whose fields are all optional.
+
+    Not pydantic's: for the help of a model, cyclopts parses the source of all its base classes.
+    """
+    sections = [
+        (name, _section(name, info.annotation) | None, None)
+        for name, info in Plan.model_fields.items()
+    ]
+    return make_dataclass("Fields", sections, namespace={"__module__": ""})
+
+
+def _section(name: str, section: Any) -> Any:
+    found = [
+        (field, Annotated[_type(info.annotation), Parameter(help=_help(info))], None)
+        for field, info in section.model_fields.items()
+    ]
+    return make_dataclass(name, found, namespace={"__module__": ""})
+
+
+def _type(kind: Any) -> Any:
+    return (dict[str, str] if kind == Settings else kind) | None
+
+
+def _help(info: Any) -> str:
+    default = "" if info.is_required() else info.get_default(call_default_factory=True)
+    if isinstance(default, tuple):
+        default = " ".join(str(value) for value in default)
+    shown = f"[default: {default}]" if default not in ("", None, {}) else ""
+    return " ".join(filter(None, (info.description, shown)))
+
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    Flags = BaseModel | None
+    Flags = Any
 else:
     # Every field of the plan is a flag: --training.epochs 3
-    FIELDS = Group(
-        "The plan's fields",
-        help="What is not given is chosen by a rule, from the data and this machine; where there "
-        "is none, the default holds. `hounsfield plan DATA` shows both, with the reasons.",
-    )
-    Flags = Annotated[asked_model() | None, Parameter(name="*", group=FIELDS, negative_bool="no-")]
+    Flags = Annotated[_flags() | None, Parameter(name="*", group=FIELDS, negative_bool="no-")]
 
 
-def asked(flags: BaseModel | None, file: Path | None, short: dict[str, Any]) -> dict[str, Any]:
+def asked(flags: Any, file: Path | None, short: dict[str, Any]) -> dict[str, Any]:
     """What a plan file, flags and their short forms ask for; the later goes first."""
-    from hounsfield.plan.asked import flatten, from_file
+    from hounsfield.plan.asked import from_file
 
     values = from_file(file) if file else {}
-    if flags is not None:
-        values |= {path: _own(path, value) for path, value in flatten(flags).items()}
+    values |= dict(_given(flags))
     return values | {path: value for path, value in short.items() if value is not None}
 
 
-def _own(path: str, value: Any) -> Any:
+def _given(flags: Any) -> Iterator[tuple[str, Any]]:
+    """The fields that are set, by their dotted paths."""
+    sections = (
+        [] if flags is None else [(one.name, getattr(flags, one.name)) for one in fields(flags)]
+    )
+    for name, section in sections:
+        for field in fields(section) if section is not None else ():
+            value = getattr(section, field.name)
+            if isinstance(value, dict):
+                for key, word in value.items():
+                    yield f"{name}.{field.name}.{key}", _listed(word)
+            elif value is not None:
+                yield f"{name}.{field.name}", value
+
+
+def _listed(word: str) -> str | tuple[str, ...]:
     """The settings of a task or network are words on the command line: 16,32 is a list."""
-    if ".settings." not in path or not isinstance(value, str) or "," not in value:
-        return value
-    return tuple(part.strip() for part in value.strip("[]()").split(","))
+    return tuple(part.strip() for part in word.strip("[]()").split(",")) if "," in word else word

@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hounsfield.errors import HounsfieldError
+from hounsfield.errors import HounsfieldError, UsageError
 
 if TYPE_CHECKING:
     from cyclopts import CycloptsError
+    from pydantic import BaseModel, ValidationError
     from rich.text import Text
 
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
@@ -73,11 +74,34 @@ def refused(error: CycloptsError) -> Text:
     """A command line that does not fit, as our other refusals read."""
     from pydantic import ValidationError
 
-    from hounsfield.plan.asked import refusal
-
-    cause = error.__cause__  # a plan's field of another type
-    text = str(refusal(cause)) if isinstance(cause, ValidationError) else str(error)
+    cause = error.__cause__  # settings of another type
+    text = str(unfit(cause)) if isinstance(cause, ValidationError) else str(error)
     return _message("Error", text)
+
+
+def checked(kind: type[BaseModel], **values: Any) -> dict[str, Any]:
+    """Flags as the settings they stand for.
+
+    Raises:
+        UsageError: one is not within its limits.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return kind.model_validate(values).model_dump()
+    except ValidationError as error:
+        raise unfit(error) from error
+
+
+def unfit(error: ValidationError) -> UsageError:
+    """The refusal of a flag whose value does not fit."""
+    first = error.errors()[0]
+    flag = "--" + ".".join(str(part) for part in first["loc"]).replace("_", "-")
+    return UsageError(
+        f"{flag} cannot be {first['input']}",
+        expected=first["msg"].removeprefix("Input should be ").partition(", unable to")[0],
+        remedy="the command's --help lists every flag with its type",
+    )
 
 
 def _print(title: str, text: str) -> None:

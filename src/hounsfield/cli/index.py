@@ -48,23 +48,29 @@ def index(
         Keep true names and numbers of patients and files in the tables.
     """
     from hounsfield import workflow
+    from hounsfield.catalog.scan import IndexSettings
     from hounsfield.catalog.summary import counts
     from hounsfield.cli.console import Terminal
+    from hounsfield.cli.failures import checked
     from hounsfield.errors import UsageError
 
     if not folders:
         raise UsageError("no folder was given", remedy="hounsfield index FOLDER --out CATALOG")
+    settings = checked(
+        IndexSettings,
+        layout=layout,
+        label_map=label_map,
+        workers=workers,
+        keep_ids=keep_ids,
+        sources=tuple(source or ()),
+    )
     terminal = Terminal(times=False)
     with terminal.stage("index"):
         made = workflow.index(
             folders,
             out,
             watch=terminal,
-            layout=layout,
-            label_map=label_map,
-            workers=workers,
-            keep_ids=keep_ids,
-            sources=tuple(source or ()),
+            **settings,
         )
     table = counts(made.catalog, made.rejected.height)
     print_table(table.rows(), ("", "", "images", "patients"), terminal.out)

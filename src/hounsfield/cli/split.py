@@ -58,6 +58,7 @@ def split(
     from hounsfield.catalog.split import SplitSettings
     from hounsfield.catalog.split import split as share_out
     from hounsfield.catalog.summary import labels_of, parts
+    from hounsfield.cli.failures import checked
     from hounsfield.cli.index import print_findings, print_table
 
     console = Console(soft_wrap=True)
@@ -65,8 +66,8 @@ def split(
     labels = labels_of(whole, label)
     shares = {"train": train, "val": val, "test": test}
     kept = {"use_official": use_official, "min_per_class": min_per_class}
-    settings = SplitSettings(**shares, **kept, folds=folds, group=group, seed=seed)
-    made = share_out(whole, labels, settings)
+    settings = checked(SplitSettings, **shares, **kept, folds=folds, group=group, seed=seed)
+    made = share_out(whole, labels, SplitSettings(**settings))
     made.save(out or catalog)
     table = parts(whole, made, labels)
     print_table(table.rows(), table.columns, console)

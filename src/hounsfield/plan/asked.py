@@ -30,7 +30,7 @@ def from_values(values: Mapping[str, Any], file: Path | None = None) -> Asked:
         asked = flatten(asked_model().model_validate(nested))
         Plan.model_validate(nest(asked))  # whose fields also have limits
     except ValidationError as error:
-        raise refusal(error, file) from error
+        raise _refusal(error, file) from error
     return asked
 
 
@@ -124,7 +124,7 @@ def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def refusal(error: ValidationError, file: Path | None = None) -> UsageError:
+def _refusal(error: ValidationError, file: Path | None) -> UsageError:
     """The refusal of a field of the plan: its path, its value, what was expected."""
     first = error.errors()[0]
     loc = [str(part) for part in first["loc"]]

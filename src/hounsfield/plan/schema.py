@@ -134,7 +134,7 @@ class Plan(Section):
 
 @cache
 def asked_model() -> type[BaseModel]:
-    """The plan with every field optional: what a user's flags and plan.yaml may say."""
+    """The plan with every field optional: what a user's plan.yaml may say."""
     sections: dict[str, Any] = {
         name: (_optional(info.annotation), None) for name, info in Plan.model_fields.items()
     }
@@ -143,15 +143,6 @@ def asked_model() -> type[BaseModel]:
 
 def _optional(section: Any) -> Any:
     fields: dict[str, Any] = {
-        name: (info.annotation | None, Field(None, description=_help(info)))
-        for name, info in section.model_fields.items()
+        name: (info.annotation | None, None) for name, info in section.model_fields.items()
     }
     return create_model(section.__name__, __base__=Section, **fields) | None
-
-
-def _help(info: Any) -> str:
-    default = "" if info.is_required() else info.get_default(call_default_factory=True)
-    if isinstance(default, tuple):
-        default = " ".join(str(value) for value in default)
-    shown = f"[default: {default}]" if default not in ("", None, {}) else ""
-    return " ".join(filter(None, (info.description, shown)))
