@@ -56,7 +56,7 @@ def loop(folder: Path, hashes: bool) -> pl.DataFrame:
         header = pydicom.dcmread(path, stop_before_pixels=True)
         row = {name: str(header.get(name, "")) for name in FIELDS}
         if hashes:
-            row["hash"] = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+            row["hash"] = hashlib.sha256(path.read_bytes()).hexdigest()
         rows.append({"path": str(path), **row})
     return pl.DataFrame(rows)
 
@@ -72,7 +72,9 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--side", type=int, default=512)
     parser.add_argument("--workers", type=int, default=None)
+    parser.add_argument("--quick", action="store_true", help="200 files")
     asked = parser.parse_args()
+    asked.files = 200 if asked.quick else asked.files
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place, "in"), Path(place, "out")
         folder.mkdir()

@@ -18,6 +18,7 @@ from hounsfield.cli import main
 from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.run import Run
+from hounsfield.workflow import data
 
 
 def test_the_public_names_are_there() -> None:
@@ -132,7 +133,7 @@ def test_a_label_map_reaches_the_index(
         seen.update(settings)
         raise InputError("far enough")
 
-    monkeypatch.setattr(workflow, "index", index)
+    monkeypatch.setattr(data, "index", index)
     asked = {"data.label_map": str(tmp_path / "map.yaml")}
     with pytest.raises(InputError, match="far enough"):
         hf.train(tiny_data, asked, out=tmp_path / "run")

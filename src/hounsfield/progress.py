@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
@@ -35,3 +36,21 @@ class Silent:
 
     def say(self, sentence: str) -> None:
         pass
+
+
+class Timed:
+    """A watch that also keeps how long each stage took, in seconds."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.tell, self.say, self._watch = watch.tell, watch.say, watch
+        self.seconds = dict[str, float]()
+
+    @contextmanager
+    def stage(self, title: str) -> Iterator[None]:
+        began = time.perf_counter()
+        with self._watch.stage(title):
+            yield
+        self.seconds[title] = time.perf_counter() - began
+
+
+SILENT = Silent()

@@ -1,6 +1,6 @@
 """The run folder: the one class that knows its file names.
 
-RUN/run.json              format version, status, where the catalog's link lies
+RUN/run.json              format version, status, software, times, where the catalog's link lies
     lock                  held while a process writes
     plan.yaml             what was asked
     plan.resolved.yaml    every value, and why
@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -39,6 +41,7 @@ VERSION = 1
 # What a run writes, and all that --overwrite deletes
 PARTS = ("run.json", "lock", "plan.yaml", "plan.resolved.yaml", "calibration.json")
 FOLDERS = ("data", "figures", "members", "predictions", "evaluations")
+PACKAGES = ("hounsfield", "torch", "lightning", "timm", "numpy", "scipy", "polars", "pydicom")
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["planned", "training", "trained", "finished"]
 
@@ -67,7 +70,7 @@ class Member:
 
     @property
     def log(self) -> Path:
-        """One JSON line an epoch: losses, learning rate, monitor, seconds."""
+        """One JSON line an epoch: losses, learning rate, monitor."""
         return self.path / "metrics.jsonl"
 
     @property
@@ -141,6 +144,20 @@ class Run:
     def update(self, **values: Any) -> None:
         """Set values of run.json."""
         write_text(self.path / "run.json", json.dumps({**self.state, **values}, indent=1))
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """How long each stage took; a run that was stopped and resumed counts all."""
+        return dict(self.state.get("seconds", {}))
+
+    def add_seconds(self, stages: Mapping[str, float]) -> None:
+        before = self.seconds
+        self.update(seconds=before | {k: before.get(k, 0) + v for k, v in stages.items()})
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The software that the run was planned with."""
+        return dict(self.state.get("versions", {}))
 
     @property
     def status(self) -> Status:
@@ -311,6 +328,15 @@ class Run:
         link = f'<a href="{escape(str(report))}">report</a>' if report.exists() else "no report yet"
         what = f"{plan.task.name} of {plan.task.target}, {plan.model.name}, {self.status}"
         return f"<b>Run {escape(str(self.path))}</b><br>{escape(what)}<br>{link}"
+
+
+def installed() -> dict[str, str]:
+    """Versions of Python and of the packages that decide a run's numbers."""
+    found = {"Python": platform.python_version()}
+    for name in PACKAGES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 _FINDINGS = TypeAdapter(tuple[Finding, ...])

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from folders import picture
 
 from hounsfield import formats
 from hounsfield.catalog import enlist, examine, layouts, link, scan
@@ -228,19 +229,35 @@ def test_nothing_to_index_is_refused_and_nothing_written(toy, tmp_path, files, m
     assert not (tmp_path / "out").exists()
 
 
-def test_a_folder_that_cannot_be_listed_is_named(toy, tmp_path, monkeypatch) -> None:
-    root = fill(tmp_path / "in", {"1.ima": {}, "shut/2.ima": {}})
+def _shut(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Folders of this name cannot be listed, as by a user who is not root."""
     open_folder = os.scandir
 
     def scandir(path: str | Path) -> object:
-        if Path(path).name == "shut":
+        if Path(path).name == name:
             raise PermissionError(13, "Permission denied", str(path))
         return open_folder(path)
 
     monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(toy, tmp_path, monkeypatch) -> None:
+    root = fill(tmp_path / "in", {"1.ima": {}, "shut/2.ima": {}})
+    _shut(monkeypatch, "shut")
     made = index([root], tmp_path / "out", HERE)
     (reason,) = made.rejected["reason"].to_list()
     assert reason == "the folder cannot be listed (Permission denied)"
+
+
+@pytest.mark.parametrize("shut", ["ill", "test"])
+def test_so_is_one_within_a_layout(tmp_path, monkeypatch, shut) -> None:
+    for number in range(12):
+        part, label = ("train", "test")[number % 2], ("well", "ill", "odd")[number % 3]
+        picture(tmp_path / "in" / part / label / f"{number}.png")
+    _shut(monkeypatch, shut)
+    made = index([tmp_path / "in"], tmp_path / "out", HERE)
+    assert made.catalog.images.height == {"ill": 8, "test": 6}[shut]
+    assert set(made.rejected["reason"]) == {"the folder cannot be listed (Permission denied)"}
 
 
 def test_one_name_for_two_images_of_a_data_set(toy, tmp_path) -> None:

@@ -102,6 +102,24 @@ def test_a_class_that_the_test_lacks_is_told(ask: Ask, tmp_path: Path) -> None:
     assert "No case of ill: some metrics cannot be computed" in answer.said
 
 
+def test_guessed_patients_in_two_parts_warn_and_do_not_stop(ask: Ask, tmp_path: Path) -> None:
+    """The commonest first try: the set of Kermany and Mooney, whose numbers come again."""
+    for part, count in (("train", 80), ("val", 4), ("test", 20)):
+        for number in range(count):
+            folder = tmp_path / "data/chest_xray" / part
+            picture(folder / f"PNEUMONIA/person{number}_bacteria_{part}.jpeg", 1)
+            picture(folder / f"NORMAL/IM-{number:04}-0001-{part}.jpeg")
+    asked = [word for word in QUICK if not word.startswith("--data.min-per-class")]
+    answer = ask("train", tmp_path / "data", *asked)
+    assert answer.code == 0, answer.said
+    assert "warning: 20 patients (guessed from file names)" in answer.said
+    assert "official validation part" in answer.said
+    assert "is refilled from training, by patient" in answer.said
+    split = pl.read_parquet("run/data/split.parquet")
+    assert split.filter(pl.col("part") == "val").height > 30
+    assert split.filter(pl.col("part") == "test").height == 40
+
+
 # Files that are not what they should be
 
 

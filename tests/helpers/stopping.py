@@ -118,11 +118,11 @@ def _work(job: dict[str, Any]) -> int:
 
 
 def _prepare(job: dict[str, Any]) -> None:
-    from hounsfield import workflow
+    from hounsfield.workflow import measuring
 
     if not job.get("reports"):  # predictions are what is compared
-        workflow._evaluate_own = lambda study: None
-        workflow._report = lambda study, name: Path()
+        measuring.evaluate_own = lambda study: None
+        measuring.write_report = lambda study, name: Path()
     if "largest" in job:
         import resource
 

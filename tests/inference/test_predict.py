@@ -17,6 +17,7 @@ from hounsfield.errors import InputError, RunError
 from hounsfield.inference.fit_for import check_fit
 from hounsfield.inference.unlike import Ranges
 from hounsfield.run import Run
+from hounsfield.workflow.training import study_of
 
 COLUMNS = ["image", "patient", "split", "label", "prediction", "p_0", "p_1"]
 
@@ -126,7 +127,7 @@ def test_unlike_pictures_are_marked(tiny_run: Run, pictures: Path, tmp_path: Pat
 
 
 def test_another_modality_is_marked(tiny_run: Run) -> None:
-    study = workflow._study(tiny_run, workflow.SILENT)
+    study = study_of(tiny_run)
     cases = tiny_run.split.cases("test")[:3]
     ranges = Ranges.of(study.catalog, study.cache, tiny_run.split.cases("train"))
     assert ranges.check(study.catalog, study.cache, cases) == ["", "", ""]

@@ -23,7 +23,7 @@ from hounsfield.plan.resolved import Resolved, leaves
 from hounsfield.plan.schema import EvaluationPlan, Plan, TaskPlan, TrainingPlan
 from hounsfield.reports import style
 from hounsfield.reports.view import View
-from hounsfield.run import Run
+from hounsfield.run import Run, installed
 
 QUICK = Resampling(100, 0)
 
@@ -151,7 +151,7 @@ def _run(folder: Path, recipe: Recipe, catalog: Catalog, split: Split) -> Run:
     run.save_plan({"training": {"epochs": 12}}, Resolved(plan, choices))
     run.save_data(catalog, split, _fingerprint(catalog))
     run.save_findings(_findings(catalog))
-    run.update(status="finished")
+    run.update(status="finished", seconds={"train": 75.0}, versions=installed())
     for member in run.members:
         member.path.mkdir(parents=True)
         lines = [

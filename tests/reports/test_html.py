@@ -63,7 +63,7 @@ class Page(HTMLParser):
 def path(view: View) -> Path:
     (view.run.path / "figures").mkdir()
     Picture.new("RGB", (300, 200), "grey").save(view.run.path / "figures/augmented_sheet.png")
-    return html.write(view, task_figures=tuple(FIGURES), seconds={"train": 75.0})
+    return html.write(view, task_figures=tuple(FIGURES))
 
 
 @pytest.fixture(scope="module")

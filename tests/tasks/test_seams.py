@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SOURCE = Path(hf.__file__).parent
 # rooms that are written once against the contract of tasks
-SHARED = ("training", "inference", "evaluation", "reports", "cli", "workflow.py", "run.py")
+SHARED = ("training", "inference", "evaluation", "reports", "cli", "workflow", "run.py")
 STEP = "hounsfield.training.learner:Learner.training_step"
 PLAN = {
     "preprocessing.size": (64, 64),

@@ -12,13 +12,14 @@ from stopping import predictions
 
 from hounsfield import workflow
 from hounsfield.run import Run
+from hounsfield.workflow import measuring, training
 
 
 @pytest.fixture
 def no_reports(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predictions alone are compared: nothing is measured or drawn."""
-    monkeypatch.setattr(workflow, "_evaluate_own", lambda study: None)
-    monkeypatch.setattr(workflow, "_report", lambda study, name: Path())
+    monkeypatch.setattr(measuring, "evaluate_own", lambda study: None)
+    monkeypatch.setattr(measuring, "write_report", lambda study, name: Path())
 
 
 class Planned:
@@ -57,7 +58,7 @@ class Planned:
         self.copies += 1
         path = self.folder / f"planned{self.copies}"
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(workflow, "_train", _stopped)
+            patch.setattr(training, "_train", _stopped)
             with pytest.raises(_StoppedError):
                 workflow.train(self.catalog, {**self.plan, **asked}, out=path)
         return path

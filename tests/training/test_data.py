@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 import hounsfield as hf
-from hounsfield import workflow
 from hounsfield.errors import UsageError
 from hounsfield.preprocessing.normalise import normalise
 from hounsfield.run import Run
 from hounsfield.training.data import CaseDataset, EpochSampler, batches
+from hounsfield.workflow.training import study_of
 
 
 def order(sampler: EpochSampler, epoch: int) -> list[int]:
@@ -41,7 +41,7 @@ def test_rare_cases_are_drawn_by_their_weights() -> None:
 
 
 def test_a_last_batch_of_one_is_left_out_of_training_alone(tiny_run: Run) -> None:
-    study = workflow._study(tiny_run, workflow.SILENT)
+    study = study_of(tiny_run)
     cases = tiny_run.split.cases("train")[:9]
     dataset = CaseDataset(study.cache, cases, None)
     assert [len(raw.rows) for raw in batches(dataset, 4, EpochSampler(9, 0))] == [4, 4]
@@ -58,7 +58,7 @@ def test_the_loader_gives_what_the_network_sees(tiny_run: Run) -> None:
     targets = torch.cat([targets for _, targets in loader])
     assert (images.shape, images.dtype) == ((40, 1, 12, 12), torch.float32)
     assert targets.dtype == torch.int64
-    study = workflow._study(tiny_run, workflow.SILENT)
+    study = study_of(tiny_run)
     cases = tiny_run.split.cases("test")
     stored = torch.from_numpy(study.cache.images(cases)[:, :, 0])
     assert torch.equal(images, normalise(stored, study.plan.preprocessing))

@@ -18,6 +18,7 @@ from hounsfield.inference.predict import predict_cases
 from hounsfield.run import Run
 from hounsfield.tasks.classification import Classification
 from hounsfield.training.train import _class_weights, _sampling, build, trained
+from hounsfield.workflow.training import study_of
 
 pytestmark = pytest.mark.usefixtures("no_reports")
 
@@ -26,7 +27,7 @@ FROZEN = {"training.freeze": "body", "training.ema": 0.0}
 
 
 def test_class_weights_are_inverse_frequencies(tiny_run: Run) -> None:
-    study = workflow._study(tiny_run, workflow.SILENT)
+    study = study_of(tiny_run)
     weights = _class_weights(["0"] * 30 + ["1"] * 10, study)
     assert weights is not None
     assert weights.tolist() == pytest.approx([40 / (2 * 30), 40 / (2 * 10)])
@@ -50,7 +51,7 @@ def test_folds_predict_every_case_once_that_is_not_tested(planned: Any) -> None:
 
 def test_an_ensemble_is_the_mean_of_its_members_logits(planned: Any) -> None:
     run = planned.trained(ENSEMBLE)
-    study = workflow._study(run, workflow.SILENT)
+    study = study_of(run)
     networks = [trained(member, study) for member in run.members]
     assert not torch.equal(networks[0].classifier.weight, networks[1].classifier.weight)
 
@@ -75,7 +76,7 @@ def test_an_ensemble_is_the_mean_of_its_members_logits(planned: Any) -> None:
 
 def test_a_frozen_body_stays_as_it_was(planned: Any) -> None:
     run = planned.trained(FROZEN)
-    study = workflow._study(run, workflow.SILENT)
+    study = study_of(run)
     torch.manual_seed(run.resolved.plan.training.seed)
     before = build(study.plan, study.task, study.settings).state_dict()
     after = load_file(run.members[0].weights)

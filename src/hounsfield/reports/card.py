@@ -22,7 +22,7 @@ def write(view: View) -> Path:
         "known": facts.known(view.evaluation.patients_known),
         "people": facts.people(view.data),
         "key_values": method.key_values(view.resolved),
-        "versions": method.versions(view.run),
+        "versions": view.run.versions,
     }
     path = view.folder / "model_card.md"
     with whole_file(path) as file:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -42,13 +42,11 @@ class Line:
     note: str
 
 
-def write(
-    view: View, *, task_figures: Sequence[str], seconds: Mapping[str, float] | None = None
-) -> Path:
+def write(view: View, *, task_figures: Sequence[str]) -> Path:
     """Draw the figures, write report.html and model_card.md into the evaluation's folder.
 
-    task_figures: names of `reports.figures`, shown besides those of every task. seconds: how long
-    each stage took. Returns the report's path.
+    task_figures: names of `reports.figures`, shown besides those of every task. Returns the
+    report's path.
 
     Raises:
         UsageError: there is no figure of that name.
@@ -59,7 +57,6 @@ def write(
     drawn.setdefault("data", []).extend(sheets(view))
     shown = page.fitted(drawn)
     context = contents(view) | {
-        "seconds": seconds or {},
         "figures": {
             name: [figure for figure in shown.get(name, []) if not figure.html]
             for name in get_args(Section)
@@ -109,9 +106,10 @@ def contents(view: View) -> dict[str, Any]:
         "fall": words.fall(view),
         "unlike": words.unlike(view),
         "limits": limits.limits(view),
+        "seconds": run.seconds,
         "commands": method.commands(run),
         "asked": method.asked(run),
-        "versions": method.versions(run),
+        "versions": run.versions,
     }
 
 

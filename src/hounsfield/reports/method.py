@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from hounsfield.catalog.fingerprint import Choice
@@ -37,7 +34,6 @@ BY = {
     "measured": "a measurement",
     "default": "the default",
 }
-PACKAGES = ("hounsfield", "torch", "lightning", "timm", "numpy", "scipy", "polars", "pydicom")
 
 
 @dataclass(frozen=True)
@@ -76,25 +72,9 @@ def calibration(run: Run) -> list[str]:
     ]
 
 
-def versions(run: Run) -> dict[str, str]:
-    """The software of the run where it was written down, else what is installed now."""
-    stored: Mapping[str, Any] = run.state.get("versions") or {}
-    if stored:
-        return {name: str(text) for name, text in stored.items()}
-    found = {"Python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
 def commands(run: Run) -> list[str]:
     """The command lines that make the run again."""
-    asked = run.state.get("command")
-    again = f"hounsfield train DATA --plan {run.path.resolve().name}/plan.yaml --out AGAIN"
-    return [str(asked)] if asked else [again]
+    return [f"hounsfield train DATA --plan {run.path.resolve().name}/plan.yaml --out AGAIN"]
 
 
 def asked(run: Run) -> str:

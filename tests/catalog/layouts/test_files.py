@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from hounsfield.catalog.layouts import files
-from hounsfield.errors import InputError
 
 
 def test_walks_sorted_without_hidden_and_foreign_files(example: Callable[[str], Path]) -> None:
@@ -32,23 +31,6 @@ def test_links_in_a_circle_end(tmp_path: Path, make: SimpleNamespace) -> None:
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
     names = [entry.name for entry in files.entries(tmp_path)]
     assert names == ["a/1.png", "a/b/2.png", "b/2.png", "gone.png"]
-
-
-def test_a_folder_that_cannot_be_listed_is_left_to_the_scan(
-    tmp_path: Path, make: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    make.touch(tmp_path, "a/1.png", "shut/2.png")
-    real = files.listing
-
-    def listing(folder: Path) -> object:
-        if folder.name == "shut":
-            raise InputError("the folder cannot be listed", file=folder)
-        return real(folder)
-
-    monkeypatch.setattr(files, "listing", listing)
-    assert [entry.name for entry in files.entries(tmp_path)] == ["a/1.png"]
-    with pytest.raises(InputError, match="cannot be listed"):
-        list(files.entries(tmp_path / "shut"))
 
 
 def test_each_picture_of_an_npz_is_an_image(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from hounsfield.catalog.phantoms.chest_organs import heart, organs
 from hounsfield.catalog.phantoms.chest_render import lung_mask, render
 from hounsfield.catalog.phantoms.chest_scanner import SCANNERS
 from hounsfield.catalog.phantoms.chest_xray import Settings, make
-from hounsfield.errors import InputError, UsageError
+from hounsfield.errors import InputError, StorageError, UsageError
 
 TABLES = {
     "stage_2_train_labels.csv",
@@ -336,3 +336,10 @@ def test_a_broken_attempt_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "out", SMALL.model_copy(update={"size": 64, "workers": 1}), interrupt)
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder that nobody can write to")
+def test_a_folder_that_cannot_be_written_to_is_named() -> None:
+    with pytest.raises(StorageError, match="cannot be written") as refused:
+        make(Path("/proc/phantom"), SMALL)
+    assert refused.value.remedy

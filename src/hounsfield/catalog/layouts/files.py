@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hounsfield.catalog.layouts.contract import Entry
 from hounsfield.catalog.layouts.reading import listing
-from hounsfield.errors import FormatError, InputError
+from hounsfield.errors import FormatError
 from hounsfield.formats.contract import Source
 
 TITLE = "Any images in any folders, without labels"
@@ -41,9 +41,6 @@ def entries(root: Path) -> Iterator[Entry]:
     """One entry an image, depth first and sorted by name; a single file works as root too.
 
     Hidden files are left out; a link that leads back to a folder above is not followed.
-
-    Raises:
-        InputError: the root cannot be listed. Folders in it that cannot are left out.
     """
     if root.is_dir():
         for path in _walk(root, "", frozenset()):
@@ -56,13 +53,10 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator
     """Files' POSIX paths below the root; `above` are the folders that we are in."""
     try:
         state = (root / below).stat()
-        held = listing(root / below)
-    except (OSError, InputError):
-        if not below:
-            raise
+    except OSError:
         return  # the scan lists the sub-folders that cannot be opened
     here = (state.st_dev, state.st_ino)
-    for entry in held if here not in above else ():
+    for entry in listing(root / below) if here not in above else ():
         path = f"{below}/{entry.name}" if below else entry.name
         if entry.is_dir():
             yield from _walk(root, path, above | {here})

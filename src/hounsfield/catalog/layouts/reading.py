@@ -27,18 +27,13 @@ def _hidden(name: str) -> bool:
 def listing(folder: Path) -> list[os.DirEntry[str]]:
     """A folder's entries without the hidden ones, sorted by name.
 
-    Raises:
-        InputError: no such folder, or no permission to list it.
+    None of a folder that cannot be listed: the scan sets it aside with the reason.
     """
     try:
         with os.scandir(folder) as found:
             seen = [entry for entry in found if not _hidden(entry.name)]
-    except OSError as error:
-        raise InputError(
-            f"the folder cannot be listed ({error.strerror})",
-            file=folder,
-            remedy="check its path and its permissions",
-        ) from error
+    except OSError:
+        return []
     return sorted(seen, key=lambda entry: entry.name)
 
 

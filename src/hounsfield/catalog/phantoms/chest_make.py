@@ -20,6 +20,7 @@ from hounsfield.catalog.phantoms.chest_dicom import uids, write_dicom
 from hounsfield.catalog.phantoms.chest_render import Picture, lung_mask, render
 from hounsfield.catalog.phantoms.chest_xray import Settings, Summary
 from hounsfield.errors import InputError
+from hounsfield.files import storage_error
 
 COPY_FOLLOW_UP = 100  # follow-up numbers of copies start here, beyond any real one
 
@@ -27,9 +28,13 @@ COPY_FOLLOW_UP = 100  # follow-up numbers of copies start here, beyond any real 
 def write_all(
     out: Path, settings: Settings, progress: Callable[[int, int], None] | None
 ) -> Summary:
-    """Write into a folder beside `out`, then rename it; nothing remains of a broken attempt."""
+    """Write into a folder beside `out`, then rename it; nothing remains of a broken attempt.
+
+    Raises:
+        InputError: `out` is not empty.
+        StorageError: the disk is full, or the folder cannot be written to.
+    """
     _refuse_occupied(out)
-    out.parent.mkdir(parents=True, exist_ok=True)
     work = out.parent / f".{out.name}.part-{os.getpid()}"
     shutil.rmtree(work, ignore_errors=True)
     try:
@@ -46,6 +51,8 @@ def write_all(
         if out.is_dir():
             out.rmdir()  # it is empty
         work.rename(out)
+    except OSError as error:
+        raise storage_error(error, out) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Summary(

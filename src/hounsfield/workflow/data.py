@@ -1,0 +1,90 @@
+"""From folders to a catalog that is split and audited."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hounsfield.progress import SILENT, Watch
+
+if TYPE_CHECKING:
+    from hounsfield.audit import Audit
+    from hounsfield.catalog import Catalog, Finding
+    from hounsfield.catalog.scan import Indexed
+    from hounsfield.catalog.split import Split
+
+Data = str | Path
+
+
+def index(folders: Sequence[Data], out: Data, *, watch: Watch = SILENT, **settings: Any) -> Indexed:
+    """Folders of images become a catalog in the folder `out`."""
+    from hounsfield.catalog import builtin
+    from hounsfield.catalog.scan import IndexSettings
+    from hounsfield.catalog.scan import index as scan
+
+    paths = [
+        builtin.materialise(str(folder), Path(out)) if _built_in(folder) else Path(folder)
+        for folder in folders
+    ]
+    return scan(paths, Path(out), IndexSettings.model_validate(settings), watch.tell)
+
+
+def split(catalog: Catalog, asked: Mapping[str, Any] | None = None) -> Split:
+    """Which cases train, choose and test, as the plan's `data` section says."""
+    from hounsfield.plan.split import split_catalog
+
+    return split_catalog(catalog, dict(asked or {}))
+
+
+def audit(
+    catalog: Catalog, split: Split | None = None, *, watch: Watch = SILENT, **settings: Any
+) -> Audit:
+    """Duplicates, leaks, label conflicts and shortcuts of a catalog and its split."""
+    from hounsfield.audit import AuditSettings
+    from hounsfield.audit import audit as examine
+
+    assert catalog.folder is not None
+    chosen = AuditSettings.model_validate(settings)
+    return examine(catalog, split, chosen, cache=catalog.folder / "audit", progress=watch.tell)
+
+
+def catalog_of(
+    data: Sequence[Data],
+    beside: Path,
+    watch: Watch,
+    *,
+    keep_ids: bool = False,
+    label_map: Path | None = None,
+) -> Catalog:
+    """The one catalog that `data` is, or one indexed from it into the folder `beside`."""
+    from hounsfield.catalog import Catalog
+
+    if len(data) == 1 and not _built_in(data[0]) and (Path(data[0]) / "images.parquet").exists():
+        return Catalog.load(data[0])
+    with watch.stage("index"):
+        made = index(data, beside, watch=watch, keep_ids=keep_ids, label_map=label_map)
+    return made.catalog
+
+
+def noticed(catalog: Catalog) -> list[Finding]:
+    """What indexing found that matters: files set aside, and the like."""
+    from hounsfield.catalog.findings import load
+
+    assert catalog.folder is not None
+    return [one for one in load(catalog.folder) if one.severity != "info"]
+
+
+def beside_run(run: Path) -> Path:
+    """Where a run's own catalog, link and cache lie, outside the run: RUN.catalog."""
+    return run.with_name(f"{run.name}.catalog")
+
+
+def cache_of(catalog: Catalog) -> Path:
+    """Where a catalog's prepared images lie."""
+    assert catalog.folder is not None
+    return catalog.folder / "cache"
+
+
+def _built_in(data: Data) -> bool:
+    return str(data).startswith("dataset:")

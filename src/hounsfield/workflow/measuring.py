@@ -1,0 +1,199 @@
+"""What a trained run says of new images, and how good it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hounsfield.errors import InputError, RunError
+from hounsfield.progress import SILENT, Watch
+from hounsfield.workflow.data import Data, beside_run, cache_of, catalog_of, noticed
+
+if TYPE_CHECKING:
+    from hounsfield.catalog import Catalog
+    from hounsfield.evaluation.compare import Difference
+    from hounsfield.evaluation.evaluate import Tested
+    from hounsfield.evaluation.record import Evaluation
+    from hounsfield.run import Run
+    from hounsfield.training.study import Study
+
+
+def predict(
+    run: Data,
+    paths: Sequence[Data],
+    out: Data,
+    *,
+    keep_ids: bool = False,
+    watch: Watch = SILENT,
+) -> Path:
+    """Predictions of new images with the run's own preprocessing, calibration and threshold.
+
+    `paths` are files, folders or one catalog. Returns the path of predictions.csv in `out`.
+
+    Raises:
+        RunError: the run is not trained. InputError: the data do not fit the run.
+    """
+    from hounsfield.inference.table import read_predictions
+
+    out = Path(out)
+    if (out / "predictions.csv").exists():
+        raise RunError("there are predictions already", file=out, remedy="choose another --out")
+    study = _on_other_data(_trained(run), paths, beside_run(out), keep_ids, watch)
+    path = _predict(study, out, watch)
+    table = read_predictions(out)
+    unlike = table.filter(table["unlike"] != "").height
+    told = f", {unlike} of them unlike the training data (column `unlike`)" if unlike else ""
+    watch.say(f"{table.height} cases{told}")
+    return path
+
+
+def evaluate(
+    run: Data, data: Data | None = None, *, name: str | None = None, watch: Watch = SILENT
+) -> Evaluation:
+    """The run measured: on its own test part, or on another hospital's data, with its report."""
+    from hounsfield.evaluation.record import Evaluation
+    from hounsfield.inference.fit_for import check_labelled
+
+    opened = _trained(run)
+    if data is None:
+        study = _light_study(opened)
+        with opened.locked():
+            evaluate_own(study)
+            write_report(study, "test")
+        return Evaluation.load(opened.evaluation("test"))
+    name = name or _plain(data)
+    if name in ("test", "val"):
+        raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
+    study = _on_other_data(opened, [data], beside_run(opened.path) / name, False, watch)
+    if told := check_labelled(study.catalog, study.task, study.settings):
+        watch.say(f"warning: {told}")
+    with opened.locked():
+        opened.save_external(name, study.catalog)
+        _predict(study, opened.predictions(name), watch)
+        internal = Evaluation.load(opened.evaluation("test"))
+        _measure(study, name, internal)
+        write_report(study, name)
+    return Evaluation.load(opened.evaluation(name))
+
+
+def report(run: Data, name: str = "test") -> Path:
+    """Write the report of an evaluation anew; its path."""
+    opened = _trained(run)
+    if name not in opened.evaluations:
+        raise RunError(
+            f"there is no evaluation {name!r}",
+            file=opened.path,
+            expected=f"one of {', '.join(opened.evaluations) or 'none yet'}",
+            remedy="`hounsfield evaluate RUN --data FOLDER --name NAME` makes one",
+        )
+    return write_report(_light_study(opened, opened.external(name)), name)
+
+
+def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
+    """The first run against each other one, paired on the same cases."""
+    from hounsfield.evaluation.compare import paired_difference
+    from hounsfield.evaluation.pairs import paired
+
+    if len(runs) < 2:
+        raise InputError("one run alone cannot be compared", expected="two runs or more")
+    opened = [_trained(run) for run in runs]
+    studies = [_light_study(run, run.external(name)) for run in opened]
+    first, *others = [(_tested(study, name), study.catalog) for study in studies]
+    metrics = studies[0].task.metrics(studies[0].settings)
+    pairs = [paired(first, other) for other in others]
+    return [paired_difference(metric, *pair) for pair in pairs for metric in metrics]
+
+
+def evaluate_own(study: Study) -> None:
+    """Measure the run on its own validation and test parts."""
+    for name in ("val", "test"):
+        if study.run.predictions(name).exists():
+            _measure(study, name, None)
+
+
+def write_report(study: Study, name: str) -> Path:
+    """The report of an evaluation that is made; its path."""
+    from hounsfield.evaluation.record import Evaluation
+    from hounsfield.reports.html import write
+    from hounsfield.reports.view import View
+
+    data = _tested(study, name)
+    calibration = study.run.calibration
+    view = View(
+        run=study.run,
+        evaluation=Evaluation.load(study.run.evaluation(name)),
+        cases=data.cases,
+        table=data.table,
+        catalog=study.catalog,
+        truths=list(data.truths),
+        before=study.task.uncalibrated(data.cases, calibration, study.settings),
+        folder=study.run.evaluation(name),
+    )
+    return write(view, task_figures=study.task.FIGURES)
+
+
+def _predict(study: Study, out: Path, watch: Watch) -> Path:
+    from hounsfield.training.results import predict_new
+
+    return predict_new(study, out, watch.tell)
+
+
+def _measure(study: Study, name: str, internal: Evaluation | None) -> None:
+    from hounsfield.evaluation.evaluate import evaluate as measure
+    from hounsfield.run import save_model
+
+    data, plan = _tested(study, name), study.plan.evaluation
+    found = measure(data, study.task, study.settings, plan, internal)
+    save_model(study.run.evaluation(name) / "evaluation.json", found)
+
+
+def _tested(study: Study, name: str) -> Tested:
+    from hounsfield.evaluation.evaluate import tested
+    from hounsfield.inference.table import read_predictions
+
+    table = read_predictions(study.run.predictions(name))
+    return tested(name, table, study.catalog, study.task, study.settings)
+
+
+def _light_study(run: Run, catalog: Catalog | None = None) -> Study:
+    """The study without its images, on the run's own catalog or on another."""
+    from hounsfield.training.study import Study
+
+    return Study.of(run, None, catalog)
+
+
+def _on_other_data(
+    opened: Run, paths: Sequence[Data], beside: Path, keep_ids: bool, watch: Watch
+) -> Study:
+    """The run's study on other data, whose catalog and cache lie in `beside` if they are new."""
+    from hounsfield.inference.fit_for import check_fit
+    from hounsfield.training.study import Study, prepared
+
+    catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids)
+    check_fit(opened, catalog)
+    plan = opened.resolved.plan
+    cache, readable, findings = prepared(catalog, plan, cache_of(catalog), watch.tell)
+    for finding in (*noticed(catalog), *findings):
+        watch.say(f"{finding.severity}: {finding.text}")
+    return Study.of(opened, cache, readable)
+
+
+def _trained(path: Data) -> Run:
+    """A run that has been trained to its end."""
+    from hounsfield.run import Run
+
+    run = Run(path)
+    if run.status not in ("trained", "finished"):
+        raise RunError(
+            "the run is not trained to its end",
+            file=run.path,
+            remedy=f"`hounsfield train --resume {path}` goes on",
+        )
+    return run
+
+
+def _plain(data: Data) -> str:
+    """A folder's name for an evaluation, without what a file system dislikes."""
+    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(str(data)).stem)
+    return name.strip("-") or "external"

@@ -1,0 +1,150 @@
+"""From data to a finished run, and on with one that was stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hounsfield.errors import InputError, StorageError, UsageError
+from hounsfield.progress import SILENT, Timed, Watch
+from hounsfield.workflow import measuring
+from hounsfield.workflow.data import Data, beside_run, cache_of
+from hounsfield.workflow.planning import plan_run
+
+if TYPE_CHECKING:
+    import torch
+
+    from hounsfield.run import Run
+    from hounsfield.training.study import Study
+
+
+def train(
+    data: Data,
+    asked: Mapping[str, Any] | None = None,
+    *,
+    out: Data = "run",
+    overwrite: bool = False,
+    keep_ids: bool = False,
+    watch: Watch = SILENT,
+) -> Run:
+    """From a folder, a file, a catalog or `dataset:NAME` to a finished run with its report.
+
+    `asked` maps dotted paths of the plan to values, e.g. {"training.epochs": 3}.
+    """
+    from hounsfield.files import write_text
+    from hounsfield.plan.asked import from_paths
+    from hounsfield.run import Run
+
+    request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
+    run = Run.create(out, overwrite=overwrite)
+    asked_for = beside_run(run.path) / "request.json"
+    try:
+        write_text(asked_for, json.dumps(request, default=str), private=True)
+    except StorageError:
+        run.remove()
+        raise
+    try:
+        return resume(run.path, watch=watch)
+    except (UsageError, InputError):
+        if not run.begun:  # refused before anything was trained: leave no half run
+            run.remove()
+            asked_for.unlink()
+            if not any(asked_for.parent.iterdir()):  # an index that was made is kept
+                asked_for.parent.rmdir()
+        raise
+
+
+def resume(path: Data, *, watch: Watch = SILENT) -> Run:
+    """Go on with a run that was stopped, wherever it was."""
+    from hounsfield.run import Run
+
+    run, watch = Run(path), Timed(watch)
+    with run.locked():
+        if run.status != "planned" and not all(member.trained for member in run.members):
+            run.update(status="training")  # a member's files were deleted, to be made again
+        if run.status == "finished":
+            watch.say(f"{run.path} is finished; its report: {run.report()}")
+            return run
+        if run.status == "planned":
+            plan_run(run, watch)
+        study = study_of(run, watch)
+        _draw_sheets(study, watch)
+        if run.status == "training":
+            _train(study, watch)
+        with watch.stage("evaluate"):
+            measuring.evaluate_own(study)
+        run.add_seconds(watch.seconds)
+        with watch.stage("report"):
+            measuring.write_report(study, "test")
+        run.update(status="finished")
+    return run
+
+
+def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.DataLoader[Any]:
+    """A plain torch DataLoader of (images, targets) as a run's network sees them."""
+    from hounsfield.run import Run
+    from hounsfield.training.data import plain_loader
+
+    opened = run if isinstance(run, Run) else Run(run)
+    return plain_loader(study_of(opened), part, fold)
+
+
+def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch = SILENT) -> Run:
+    """The whole way on simulated chest radiographs, in OUT/data and OUT/run."""
+    from hounsfield.catalog.phantoms import chest_xray
+
+    out = Path(out)
+    with watch.stage("simulate"):
+        for name in ("data", "run", "run.catalog"):
+            shutil.rmtree(out / name, ignore_errors=True)
+        settings = chest_xray.Settings(patients=patients, seed=seed, images_per_patient=3, size=512)
+        chest_xray.make(out / "data", settings, lambda n, of: watch.tell("simulating", n, of))
+    asked = {
+        "data.train": 0.5,
+        "data.val": 1 / 6,
+        "data.test": 1 / 3,
+        "data.seed": seed,
+        "training.seed": seed,
+    }
+    return train(out / "data", asked, out=out / "run", watch=watch)
+
+
+def study_of(run: Run, watch: Watch = SILENT) -> Study:
+    """The run's study; its cache is made again where it is gone."""
+    from hounsfield.training.study import Study, prepared
+
+    catalog = run.catalog
+    cache, _, _ = prepared(catalog, run.resolved.plan, cache_of(catalog), watch.tell)
+    return Study.of(run, cache, catalog)
+
+
+def _draw_sheets(study: Study, watch: Watch) -> None:
+    if (study.run.sheets / "raw.png").exists():
+        return
+    from hounsfield.training.sheets import draw_sheets
+
+    with watch.stage("sheets"):
+        draw_sheets(study, study.run.sheets)
+
+
+def _train(study: Study, watch: Watch) -> None:
+    from hounsfield.training.results import predict_parts
+    from hounsfield.training.train import train_members
+
+    with watch.stage("train"):
+        networks = train_members(study, _said(watch, len(study.run.members)))
+    with watch.stage("predict"):
+        predict_parts(study, networks, watch.tell)
+    study.run.update(status="trained")
+
+
+def _said(watch: Watch, members: int) -> Any:
+    def said(member: Any, done: int, of: int, line: Mapping[str, Any]) -> None:
+        name = f" {member.name}" if members > 1 else ""
+        losses = ", ".join(f"{k} {v:.3f}" for k, v in line.items() if k.endswith("loss"))
+        watch.tell(f"training{name}: {losses}, {line['metric']} {line['monitor']:.3f}", done, of)
+
+    return said
