@@ -467,3 +467,29 @@ def test_memory_stays_that_of_the_tables(toy, tmp_path, monkeypatch) -> None:
 
 
 HEADER = Header("toy", (1, 1, 3, 4), np.dtype(np.uint8))
+
+
+def test_our_own_output_in_the_data_set_hides_no_class(tmp_path) -> None:
+    for name in (
+        *("NORMAL/1.png", "NORMAL/2.png", "PNEUMONIA/3.png", "PNEUMONIA/4.png"),
+        *("run/figures/raw.png", "run/evaluations/roc.png"),
+    ):
+        picture(tmp_path / name)
+    (tmp_path / "run" / "run.json").write_text("{}")
+    for name in ("run.catalog/request.json", "run.catalog/cache/pack", "old/.index/000001.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    assert layouts.recognise(tmp_path) == "class-folders"
+    first = index([tmp_path], tmp_path / "catalog", HERE)
+    again = index([tmp_path], tmp_path / "catalog", HERE)
+    for made in (first, again, index([tmp_path], tmp_path / "b", IndexSettings(layout="files"))):
+        assert made.catalog.images.height == 4
+        assert made.rejected.is_empty()
+    assert again.catalog.annotations["label"].to_list() == ["NORMAL"] * 2 + ["PNEUMONIA"] * 2
+
+
+def test_a_catalog_is_not_written_among_the_images(tmp_path) -> None:
+    picture(tmp_path / "NORMAL" / "1.png")
+    with pytest.raises(InputError, match="into the folder that is indexed"):
+        index([tmp_path], tmp_path / "NORMAL" / "..", HERE)
+    assert [path.name for path in tmp_path.iterdir()] == ["NORMAL"]

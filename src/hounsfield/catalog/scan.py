@@ -68,11 +68,12 @@ def index(
 
     Raises:
         InputError: a folder is missing or empty, no image can be used, a layout's own table is
-            wrong, or the label map is.
+            wrong, or the label map is; `out` is one of the folders.
         StorageError: `out` cannot be written.
     """
     settings, tell = settings or IndexSettings(), progress or (lambda what, done, all: None)
     label_map = read_label_map(settings.label_map) if settings.label_map else {}
+    _apart(folders, out)
     where = places([Path(folder) for folder in folders], settings.layout, settings.sources)
     seen, key = link.load(out)
     names = replace(Pseudonyms() if key is None else Pseudonyms(key), keep=settings.keep_ids)
@@ -92,6 +93,16 @@ def index(
     _save(out, made, _link(listed, found, made, bad, names), names, rejected, said)
     catalog = replace(made.catalog, folder=out)
     return Indexed(catalog, tuple(said), rejected, *counts)
+
+
+def _apart(folders: Sequence[Path], out: Path) -> None:
+    """Refuse to write the catalog among the images: the next index would take it for data."""
+    if any(Path(folder).resolve() == out.resolve() for folder in folders):
+        raise InputError(
+            "the catalog would be written into the folder that is indexed",
+            file=out,
+            remedy="give another folder with --out, e.g. one beside it or a new one in it",
+        )
 
 
 def _known(entries: pl.DataFrame, seen: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

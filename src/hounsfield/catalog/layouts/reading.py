@@ -19,19 +19,27 @@ PARTS: dict[str, Part] = {
     **dict.fromkeys(("test", "testing", "holdout"), "test"),
 }
 
+# A folder that holds one of these is a run, a catalog or an unfinished one: no data set's part.
+MADE_HERE = ("run.json", "request.json", "link.parquet", ".index")
+
 
 def _hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in ("thumbs.db", "desktop.ini", "__macosx")
 
 
+def _made_here(entry: os.DirEntry[str]) -> bool:
+    """Is an entry a folder that indexing or training has written?"""
+    return entry.is_dir() and any((Path(entry.path) / name).exists() for name in MADE_HERE)
+
+
 def listing(folder: Path) -> list[os.DirEntry[str]]:
-    """A folder's entries without the hidden ones, sorted by name.
+    """A folder's entries without hidden ones and our own output folders, sorted by name.
 
     None of a folder that cannot be listed: the scan sets it aside with the reason.
     """
     try:
         with os.scandir(folder) as found:
-            seen = [entry for entry in found if not _hidden(entry.name)]
+            seen = [entry for entry in found if not (_hidden(entry.name) or _made_here(entry))]
     except OSError:
         return []
     return sorted(seen, key=lambda entry: entry.name)
