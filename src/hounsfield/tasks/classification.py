@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
+from hounsfield.formats.contract import Source
 from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
@@ -112,6 +113,9 @@ class Classification:
             else:
                 found.append(marks[0] if marks else None)
         return found
+
+    def masks(self, catalog: Catalog, settings: ClassSettings) -> list[Source | None]:
+        return [None] * catalog.cases.height
 
     def choose(self, choosing: Choosing, settings: ClassSettings) -> list[Choice]:
         return []

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from hounsfield.catalog.fingerprint import Choice, Fingerprint
 from hounsfield.catalog.tables import Catalog, Kind
+from hounsfield.formats.contract import Source
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.preprocessing.cache import Cache
 
@@ -119,6 +120,10 @@ class Task(Protocol[S, P]):
 
     def truths(self, catalog: Catalog, settings: S) -> list[Any]:
         """The truth of each case on its original grid; None where a case has none."""
+        ...
+
+    def masks(self, catalog: Catalog, settings: S) -> list[Source | None]:
+        """The label map that is prepared with each case's image; None where it needs none."""
         ...
 
     def choose(self, choosing: Choosing, settings: S) -> list[Choice]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
+from hounsfield.formats.contract import Source
 from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.detection import box_sensitivity, false_positives, rsna_score
@@ -114,6 +115,9 @@ class Detection:
         for case, box, label in mine.select("case", "box", "label").rows():
             by_case.setdefault(case, []).append((box, rank.get(label or settings.name, 0)))
         return [_found(by_case.get(case, [])) for case in catalog.cases["case"]]
+
+    def masks(self, catalog: Catalog, settings: BoxSettings) -> list[Source | None]:
+        return [None] * catalog.cases.height
 
     def choose(self, choosing: Choosing, settings: BoxSettings) -> list[Choice]:
         return [

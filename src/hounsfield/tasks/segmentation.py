@@ -105,10 +105,15 @@ class Segmentation:
         return ["mask" if one else "no mask" for one in known]
 
     def truths(self, catalog: Catalog, settings: MaskSettings) -> list[Source | None]:
+        """The mask of each case; the first where several readers drew one."""
         mine = catalog.annotations.drop_nulls("mask").filter(pl.col("name") == settings.name)
+        mine = mine.unique("case", keep="first", maintain_order=True)
         masks = dict(mine.select("case", "mask").rows())
         sources = dict(zip(masks.values(), catalog.sources(list(masks.values())), strict=True))
         return [sources.get(masks.get(case, "")) for case in catalog.cases["case"]]
+
+    def masks(self, catalog: Catalog, settings: MaskSettings) -> list[Source | None]:
+        return self.truths(catalog, settings)
 
     def choose(self, choosing: Choosing, settings: MaskSettings) -> list[Choice]:
         return [Choice("training.balance", "none", "the loss balances the labels itself")]

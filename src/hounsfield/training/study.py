@@ -10,6 +10,7 @@ from typing import Any
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
+from hounsfield.formats.contract import Source
 from hounsfield.plan.asked import under
 from hounsfield.plan.resolved import leaves
 from hounsfield.plan.schema import Plan
@@ -76,8 +77,9 @@ def prepared(
     Raises:
         InputError: no image can be read.
     """
+    masks = load_task(plan.task.name).masks(catalog, task_settings(plan))
     built = Cache.build(
-        _items(catalog),
+        _items(catalog, masks),
         plan.preprocessing,
         folder,
         workers=plan.training.workers,
@@ -89,9 +91,9 @@ def prepared(
     first = next(iter(built.failed.values()))
     if not good:
         raise InputError(
-            f"none of the {len(built.failed)} images can be read; the first: {first}",
+            f"none of the {len(built.failed)} images can be used; the first: {first}",
             file=catalog.folder,
-            remedy="copy the files again, then index again",
+            remedy="put that right or copy the files again, then index again",
         )
     count = len(built.failed)
     verb = "images cannot be read and are" if count > 1 else "image cannot be read and is"
@@ -105,25 +107,17 @@ def prepared(
     return built.cache, catalog.select(good), (finding,)
 
 
-def _items(catalog: Catalog) -> list[Item]:
-    cases = catalog.cases
-    names = [[one["image"] for one in inputs] for inputs in cases["inputs"]]
-    masks = _masks(catalog)
-    flat = [name for mine in names for name in mine] + list(masks.values())
+def _items(catalog: Catalog, masks: Sequence[Source | None]) -> list[Item]:
+    names = [[one["image"] for one in inputs] for inputs in catalog.cases["inputs"]]
+    flat = [name for mine in names for name in mine]
     sources = dict(zip(flat, catalog.sources(flat), strict=True))
     hashes = dict(catalog.images.select("image", "hash").rows())
     return [
         Item(
             case,
-            "+".join(str(hashes[name]) for name in mine) + masks.get(case, ""),
+            "+".join(str(hashes[name]) for name in mine),
             tuple(sources[name] for name in mine),
-            sources.get(masks.get(case, "")),
+            mask,
         )
-        for case, mine in zip(cases["case"], names, strict=True)
+        for case, mine, mask in zip(catalog.cases["case"], names, masks, strict=True)
     ]
-
-
-def _masks(catalog: Catalog) -> dict[str, str]:
-    """The first mask of each case that has one."""
-    table = catalog.annotations.drop_nulls("mask").unique("case", keep="first", maintain_order=True)
-    return dict(table.select("case", "mask").rows())
