@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 import yaml
+from folders import QUICK
 
 from hounsfield.cli import main
 from hounsfield.errors import UsageError
 from hounsfield.plan.asked import from_file, from_paths, from_values, nest, typed
+from hounsfield.plan.resolved import MEASURED
 from hounsfield.run import Run
 from hounsfield.tasks.contract import Settings
 
@@ -125,6 +127,33 @@ def test_the_plan_command_writes_what_train_accepts(
     assert asked["task.settings.classes"] == ("0", "1")
     again = from_file(tiny_run.path / "plan.resolved.yaml")
     assert {path: again[path] for path in tiny_plan} == from_paths(tiny_plan)
+
+
+def test_a_written_plan_is_trained_from(tiny_data: Path, tmp_path: Path) -> None:
+    out, run = tmp_path / "plan.yaml", tmp_path / "run"
+    assert main(["plan", str(tiny_data), "--out", str(out), *QUICK]) == 0
+    written = yaml.safe_load(out.read_text())
+    assert "mean" not in written["preprocessing"]
+    assert written["training"]["precision"]["value"] == "fp32"  # asked for
+    assert main(["train", str(tiny_data), "--plan", str(out), "--out", str(run)]) == 0
+    choices = Run(run).resolved.choices
+    assert choices["preprocessing.mean"].by == "measured"
+    assert choices["training.momentum"].by == "default"
+    assert choices["training.batch"].by == "user"
+
+
+def test_what_is_measured_stays_open_in_a_written_plan(tiny_data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "plan.yaml"
+    assert main(["plan", str(tiny_data), "--out", str(out), "--audit.near", "off"]) == 0
+    assert not set(MEASURED) & from_file(out).keys()
+    assert all(path in out.read_text().splitlines()[0] for path in MEASURED)
+
+
+def test_a_default_is_asked_for_where_it_was_changed(tmp_path: Path) -> None:
+    file = tmp_path / "plan.yaml"
+    leaf = "{value: %s, reason: default, by: default}"
+    file.write_text(f"training: {{momentum: {leaf % 0.9}, warmup: {leaf % 0.3}}}")
+    assert from_file(file) == {"training.warmup": 0.3}
 
 
 class _Own(Settings):

@@ -40,6 +40,9 @@ def plan(data: str, /, *, out: Path = Path("plan.yaml"), flags: Flags = None) ->
             shown = " ".join(map(str, value)) if isinstance(value, list) else str(value)
             table.add_row(path, Text(shown), choice.by, Text(choice.reason))
     watch.out.print(table)
-    watch.say(f"{defaults} fields more have their defaults; the file has them all")
-    write_text(out, resolved.dump())
+    watch.say(
+        f"{defaults} fields more have their defaults; the file has them too, but for what is "
+        "measured before training"
+    )
+    write_text(out, resolved.draft())
     watch.say(str(out))

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from hounsfield.errors import UsageError, did_you_mean
-from hounsfield.plan.resolved import put
+from hounsfield.plan.resolved import leaves, put
 from hounsfield.plan.schema import Plan, asked_model
 
 T = TypeVar("T", bound=BaseModel)
@@ -20,12 +20,13 @@ Asked = dict[str, Any]  # dotted path -> value, e.g. {"training.epochs": 3}
 def from_values(values: Mapping[str, Any], file: Path | None = None) -> Asked:
     """Dotted paths from a nested mapping, checked against the plan.
 
-    A resolved plan's leaves {value, reason, by} count as their values.
+    A resolved plan's leaves {value, reason, by} count as their values; defaults that nobody
+    changed ask for nothing, so that what is measured later may still replace them.
 
     Raises:
         UsageError: an unknown field (with the nearest known one), or a value of another type.
     """
-    nested = _unreasoned(values)
+    nested = _unreasoned(values, dict(leaves(Plan())))
     try:
         asked = flatten(asked_model().model_validate(nested))
         Plan.model_validate(nest(asked))  # whose fields also have limits
@@ -113,15 +114,20 @@ def _wanted(message: str) -> str:
     return plain.partition(", unable to")[0]
 
 
-def _unreasoned(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: inner["value"]
-        if isinstance(inner, Mapping) and {"value", "by"} <= inner.keys()
-        else _unreasoned(inner)
-        if isinstance(inner, Mapping)
-        else inner
-        for key, inner in values.items()
-    }
+def _unreasoned(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str = ""
+) -> dict[str, Any]:
+    """Leaves {value, reason, by} as their values, without the defaults that nobody changed."""
+    found: dict[str, Any] = {}
+    for key, inner in values.items():
+        path = f"{prefix}{key}"
+        if not isinstance(inner, Mapping):
+            found[key] = inner
+        elif not {"value", "by"} <= inner.keys():
+            found[key] = _unreasoned(inner, defaults, f"{path}.")
+        elif inner["by"] != "default" or inner["value"] != defaults.get(path):
+            found[key] = inner["value"]
+    return found
 
 
 def _refusal(error: ValidationError, file: Path | None) -> UsageError:

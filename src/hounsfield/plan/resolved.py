@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,14 @@ from hounsfield.catalog.fingerprint import Choice
 from hounsfield.errors import RunError
 from hounsfield.plan.schema import Plan
 
+MEASURED = (  # the epochs by the budget, when the speed is known
+    "preprocessing.mean",
+    "preprocessing.std",
+    "training.precision",
+    "training.memory_format",
+    "training.epochs",
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Resolved:
@@ -22,15 +30,27 @@ class Resolved:
     plan: Plan
     choices: Mapping[str, Choice]
 
-    def dump(self) -> str:
-        """YAML: each leaf is {value, reason, by, evidence}."""
+    def dump(self, without: Collection[str] = ()) -> str:
+        """YAML: each leaf is {value, reason, by, evidence}; some paths can be left out."""
         tree: dict[str, Any] = {}
         for path, value in leaves(self.plan):
+            if path in without:
+                continue
             choice = self.choices[path]
             leaf = {"value": value, "reason": choice.reason, "by": choice.by}
             leaf |= {"evidence": choice.evidence} if choice.evidence else {}
             put(tree, path, leaf)
         return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+
+    def draft(self) -> str:
+        """The plan as a user may edit it and train from it.
+
+        What is measured before the first step is left out, but where it was asked for: in a
+        plan that is trained from, it would stand as the user's own choice.
+        """
+        still = [path for path in MEASURED if self.choices[path].by != "user"]
+        head = f"# Measured before the first step, unless you set it here: {', '.join(still)}\n"
+        return (head if still else "") + self.dump(still)
 
     @classmethod
     def load(cls, path: Path) -> Resolved:
