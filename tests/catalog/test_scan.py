@@ -493,3 +493,12 @@ def test_a_catalog_is_not_written_among_the_images(tmp_path) -> None:
     with pytest.raises(InputError, match="into the folder that is indexed"):
         index([tmp_path], tmp_path / "NORMAL" / "..", HERE)
     assert [path.name for path in tmp_path.iterdir()] == ["NORMAL"]
+
+
+def test_arrays_with_a_slash_in_their_names(tmp_path) -> None:
+    arrays = {f"slice/{i}": np.full((4, 5), i, np.uint8) for i in range(3)}
+    np.savez(tmp_path / "set.npz", **arrays)
+    made = index([tmp_path / "set.npz"], tmp_path / "out", HERE)
+    assert made.catalog.images["height"].to_list() == [4, 4, 4]
+    assert made.catalog.images["hash"].n_unique() == 3
+    assert made.rejected.is_empty()

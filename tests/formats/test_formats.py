@@ -285,6 +285,10 @@ def test_many_pictures_decompress_their_stack_once(
     for thread in threads:
         thread.join()
     assert len(loads) == 1
+    kept = len(npz._kept)
+    np.save(tmp_path / "big.npy", np.zeros((5, 6, 7)))
+    formats.read(tmp_path / "big.npy")
+    assert len(npz._kept) == kept  # an array that is one image is not held
     np.savez_compressed(path, a_images=np.ones((50, 8, 8), np.uint8), a_labels=np.zeros(50))
     os.utime(path, ns=(1, 1))  # a rewritten file is read again
     assert formats.read(f"{path}#a_images/7").array.max() == 1

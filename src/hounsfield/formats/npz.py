@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -77,24 +79,43 @@ def is_stack(name: str, found: dict[str, Entry]) -> bool:
     labels = found.get(name.removesuffix("_images") + "_labels")
     entry = found[name]
     stacked = name.endswith("_images") and labels is not None and len(labels.shape) > 0
+    stacked = stacked and 0 not in entry.shape[1:]  # a million pictures of nothing fit anywhere
     return bool(stacked and labels and len(entry.shape) >= 3 and labels.shape[0] == entry.shape[0])
 
 
-def array(path: Path, entry: Entry) -> NDArray[Any]:
-    """An array, read-only; many pictures of one stack decompress it once.
+def pictures(path: Path, entry: Entry) -> Iterator[bytes]:
+    """The bytes of each picture of a stack (N, …) in an .npz, one in memory at a time.
+
+    Raises:
+        FormatError: the pictures do not lie one after the other, or the data ends early.
+    """
+    if entry.dtype.hasobject or entry.fortran or not entry.shape:
+        raise FormatError("an array of pictures one after the other was expected", file=path)
+    size = prod(entry.shape[1:]) * entry.dtype.itemsize
+    with zipfile.ZipFile(path) as archive, archive.open(f"{entry.name}.npy") as file:
+        file.read(entry.offset)
+        for index in range(entry.shape[0]):
+            data = file.read(size)
+            if len(data) != size:
+                raise FormatError(f"the array ends in picture {index}", file=path)
+            yield data
+
+
+def array(path: Path, entry: Entry, *, keep: bool = False) -> NDArray[Any]:
+    """An array, read-only; with `keep`, many pictures of one stack decompress it once.
 
     Raises:
         FormatError: the data ends early.
     """
+    if not keep:
+        return _load(path, entry)
     status = path.stat()
     key = (str(path), status.st_mtime_ns, status.st_size, entry.name)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-        loaded = _load(path, entry)
-        loaded.setflags(write=False)
-        _kept[key] = loaded
+        loaded = _kept[key] = _load(path, entry)
         while len(_kept) > 1 and sum(kept.nbytes for kept in _kept.values()) > _KEPT_BYTES:
             _kept.popitem(last=False)
         return loaded
@@ -128,4 +149,6 @@ def _filled(file: IO[bytes], entry: Entry, path: Path) -> NDArray[Any]:
             remedy="copy the file again; it is truncated",
         )
     shaped = flat.reshape(entry.shape, order="F" if entry.fortran else "C")
-    return np.ascontiguousarray(shaped, dtype=entry.dtype.newbyteorder("="))
+    array = np.ascontiguousarray(shaped, dtype=entry.dtype.newbyteorder("="))
+    array.setflags(write=False)
+    return array

@@ -68,7 +68,7 @@ def read(source: Source, like: Like | None = None) -> Image:
     with refusing(source.file, "the array"):
         entry, index = _entry(source)
         head = _header(source, entry, index)
-        array = npz.array(source.file, entry)
+        array = npz.array(source.file, entry, keep=index is not None)
         picture = _as_image(array if index is None else array[index], bool(head.channels))
         first, last = frame_range(source, picture.shape[1])
         values = chosen(picture[:, first:last], like, source.file)

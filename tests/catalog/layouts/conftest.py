@@ -61,18 +61,20 @@ def sheet(path: Path, rows: Sequence[Sequence[object]]) -> None:
 
 
 def medmnist_file(path: Path, **labels: Sequence[object]) -> None:
-    """An .npz whose images have a header and no pixels: reading them fails."""
+    """An .npz whose images have a header and damaged pixels: reading them fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
         for part, values in labels.items():
             head, body = io.BytesIO(), io.BytesIO()
-            shape = (len(values), 28, 28)
+            shape = (len(values), 96, 96)
             npy.write_array_header_1_0(
                 head, {"descr": "|u1", "fortran_order": False, "shape": shape}
             )
             npy.write_array(body, np.array(values, np.uint8).reshape(len(values), -1))
+            head.write(b"\xa5" * (len(values) * 96 * 96))
             archive.writestr(f"{part}_images.npy", head.getvalue())
             archive.writestr(f"{part}_labels.npy", body.getvalue())
+    path.write_bytes(path.read_bytes().replace(b"\xa5" * 96, b"\x5a" * 96))
 
 
 A, B, C = (f"{word}-0000-4000-8000-000000000000" for word in ("aaaaaaaa", "bbbbbbbb", "cccccccc"))

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hounsfield.catalog.layouts.contract import Entry, Label
 from hounsfield.catalog.layouts.reading import listing
 from hounsfield.catalog.tables import Part
-from hounsfield.errors import InputError
+from hounsfield.errors import FormatError, InputError
+from hounsfield.formats import npz
 from hounsfield.formats.contract import Source
+from hounsfield.formats.guard import refusing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,16 +103,21 @@ def entries(root: Path) -> Iterator[Entry]:
         raise InputError("no .npz file with train_images and train_labels", file=root, remedy=GET)
     for path in files:
         stem = path.stem if len(files) > 1 else None
-        with _opened(path) as archive:
-            for part in PARTS:
-                yield from _part(archive, path, part, stem)
+        arrays = _arrays(path)
+        for part in PARTS:
+            yield from _part(arrays, path, part, stem)
 
 
-def _part(archive: zipfile.ZipFile, path: Path, part: Part, stem: str | None) -> Iterator[Entry]:
-    images, labels = f"{part}_images", _labels(archive, path, part)
-    if f"{images}.npy" not in archive.namelist():
+def _part(
+    arrays: dict[str, npz.Entry], path: Path, part: Part, stem: str | None
+) -> Iterator[Entry]:
+    images, labels = f"{part}_images", _labels(arrays, path, part)
+    if images not in arrays:
         return
-    shape = _shape(archive, path, images)
+    shape = arrays[images].shape
+    if len(shape) not in (3, 4) or 0 in shape[1:]:
+        expected = "(N, Y, X), (N, Y, X, 3) or (N, Z, Y, X)"
+        raise InputError(f"{images} has shape {shape}", file=path, expected=expected, remedy=GET)
     if labels is not None and len(labels) != shape[0]:
         problem = f"{shape[0]} {images}, but {len(labels)} labels"
         raise InputError(problem, file=path, remedy="the file is damaged: download it again")
@@ -172,45 +179,28 @@ def _is_set(path: Path) -> bool:
     )
 
 
-def _opened(path: Path) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)  # `_is_set` has opened it before
+def _arrays(path: Path) -> dict[str, npz.Entry]:
+    """The arrays' headers; no pixel is read."""
+    with _damaged(path), refusing(path, "the arrays"):
+        return npz.entries(path)
 
 
-def _labels(archive: zipfile.ZipFile, path: Path, part: Part) -> NDArray[np.generic] | None:
+def _labels(arrays: dict[str, npz.Entry], path: Path, part: Part) -> NDArray[np.generic] | None:
     """The labels (N, columns), or None where the part has none."""
-    from numpy.lib import format as npy
-
-    if f"{part}_labels.npy" not in archive.namelist():
+    name = f"{part}_labels"
+    if name not in arrays:
         return None
-    try:
-        with archive.open(f"{part}_labels.npy") as file:
-            labels: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, f"{part}_labels", error) from error
+    with _damaged(path), refusing(path, name):
+        labels: NDArray[np.generic] = npz.array(path, arrays[name])
     if labels.dtype.kind not in "iufb" or labels.ndim not in (1, 2):
-        problem = f"{part}_labels is {labels.dtype} of shape {labels.shape}"
+        problem = f"{name} is {labels.dtype} of shape {labels.shape}"
         raise InputError(problem, file=path, expected="numbers (N, 1) or (N, columns)", remedy=GET)
-    return labels.reshape(len(labels), -1)
+    return labels.reshape(len(labels), -1) if labels.size else labels.reshape(len(labels), 0)
 
 
-def _shape(archive: zipfile.ZipFile, path: Path, member: str) -> tuple[int, ...]:
-    """An array's shape from its header (NumPy's .npy format, NEP 1); no pixel is read."""
-    from numpy.lib import format as npy
-
+@contextmanager
+def _damaged(path: Path) -> Iterator[None]:
     try:
-        with archive.open(f"{member}.npy") as file:
-            version: Any = npy.read_magic(file)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape: tuple[int, ...] = read(file)[0]
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise _damaged(path, member, error) from error
-    if len(shape) not in (3, 4):
-        expected = "(N, Y, X), (N, Y, X, 3) or (N, Z, Y, X)"
-        raise InputError(f"{member} has shape {shape}", file=path, expected=expected, remedy=GET)
-    return shape
-
-
-def _damaged(path: Path, member: str, error: Exception) -> InputError:
-    return InputError(
-        f"{member} cannot be read ({error})", file=path, remedy="download the file again"
-    )
+        yield
+    except FormatError as error:
+        raise InputError(error.problem, file=path, remedy="download the file again") from error
