@@ -33,7 +33,9 @@ def test_the_command_tells_saves_and_drops(
     assert Split.load(out).table["case"].to_list() == ["c1", "c2"]
     assert Split.load(folder).table.height == 3
     assert main(["audit", folder, "--strict"]) == 3
+    (catalog.folder / "audit.json").unlink()
     assert main(["audit", folder, "--on-leak", "stop"]) == 3
+    assert Audit.load(folder).exact == (("c0", "c2"),)  # what stopped it can be read
 
 
 def test_no_split_to_change_is_said(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from hounsfield.audit import Audit
 
 
 def audit(
@@ -46,7 +49,7 @@ def audit(
     from hounsfield.catalog.split import SPLIT_FILE, Split
     from hounsfield.cli.console import Terminal
     from hounsfield.cli.index import print_findings
-    from hounsfield.errors import InputError, UsageError
+    from hounsfield.errors import UsageError
 
     console, watch = Console(soft_wrap=True), Terminal(times=False)
     whole = Catalog.load(catalog)
@@ -57,19 +60,29 @@ def audit(
     with watch.stage("audit"):
         found = workflow.audit(whole, shared, watch=watch, near=near)
         sheet = save_sheet(found, whole, out or catalog)
+        saved = found.save(out or catalog)  # also where a leak stops what follows
     print_findings(found.findings, console)
     if on_leak and shared is not None:
         kept, left = apply(found, shared, on_leak)
         kept.save(out or where or catalog)
         print_findings(left, console)
-    seconds = watch.seconds["audit"]
+    console.print(_speed(found, watch.seconds["audit"]), markup=False)
+    for path in (sheet, saved) if sheet else (saved,):
+        console.print(str(path), markup=False, highlight=False)
+    if strict:
+        _refuse_grave(found)
+
+
+def _speed(found: Audit, seconds: float) -> str:
     rate = f" ({found.images / seconds:,.0f} a second)" if seconds > 1 else ""
-    console.print(f"{found.images:,} images in {seconds:.1f} s{rate}", markup=False)
-    if sheet:
-        console.print(str(sheet), markup=False, highlight=False)
-    console.print(str(found.save(out or catalog)), markup=False, highlight=False)
+    return f"{found.images:,} images in {seconds:.1f} s{rate}"
+
+
+def _refuse_grave(found: Audit) -> None:
+    from hounsfield.errors import InputError
+
     grave = [finding for finding in found.findings if finding.severity != "info"]
-    if strict and grave:
+    if grave:
         raise InputError(
             f"{len(grave)} findings, and --strict was given", remedy="see the findings above"
         )
