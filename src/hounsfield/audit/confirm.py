@@ -100,51 +100,9 @@ def _solve(normal: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[n
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def align(fixed: Floats, moving: Floats, pose: NDArray[np.float64], steps: int) -> None:
     """Improve `pose` (scale x, y, shift x, y; u in [-1, 1]) so that moving(pose(u)) = fixed(u)."""
-    size = fixed.shape[0]
-    half = (size - 1) / 2.0
+    half = (fixed.shape[0] - 1) / 2.0
     for _ in range(steps):
-        normal = np.zeros((4, 4))
-        right = np.zeros(4)
-        for r in range(1, size - 1):
-            v = r / half - 1.0
-            y = (pose[1] * v + pose[3] + 1.0) * half
-            if y < 1.0 or y > size - 2.001:
-                continue
-            i = int(y)
-            q = y - i
-            for c in range(1, size - 1):
-                u = c / half - 1.0
-                x = (pose[0] * u + pose[2] + 1.0) * half
-                if x < 1.0 or x > size - 2.001:
-                    continue
-                j = int(x)
-                p = x - j
-                a, b = moving[i, j], moving[i, j + 1]
-                d, e = moving[i + 1, j], moving[i + 1, j + 1]
-                gx = ((1 - q) * (b - a) + q * (e - d)) * half
-                gy = ((1 - p) * (d - a) + p * (e - b)) * half
-                value = (1 - q) * ((1 - p) * a + p * b) + q * ((1 - p) * d + p * e)
-                residual = fixed[r, c] - value
-                j0, j1, j2, j3 = gx * u, gy * v, gx, gy
-                right[0] += j0 * residual
-                right[1] += j1 * residual
-                right[2] += j2 * residual
-                right[3] += j3 * residual
-                normal[0, 0] += j0 * j0
-                normal[0, 1] += j0 * j1
-                normal[0, 2] += j0 * j2
-                normal[0, 3] += j0 * j3
-                normal[1, 1] += j1 * j1
-                normal[1, 2] += j1 * j2
-                normal[1, 3] += j1 * j3
-                normal[2, 2] += j2 * j2
-                normal[2, 3] += j2 * j3
-                normal[3, 3] += j3 * j3
-        for k in range(4):
-            for m in range(k):
-                normal[k, m] = normal[m, k]
-            normal[k, k] = normal[k, k] * 1.001 + 1e-3
-        step = _solve(normal, right)
+        step = _solve(*_equations(fixed, moving, pose))
         largest = 0.0
         for k in range(4):
             move = min(max(step[k], -0.05), 0.05)
@@ -155,10 +113,72 @@ def align(fixed: Floats, moving: Floats, pose: NDArray[np.float64], steps: int) 
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _equations(
+    fixed: Floats, moving: Floats, pose: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The normal equations of one Gauss–Newton step: (4, 4), slightly damped, and (4,)."""
+    size = fixed.shape[0]
+    half = (size - 1) / 2.0
+    normal, right, slope = np.zeros((4, 4)), np.zeros(4), np.zeros(4)
+    for r in range(1, size - 1):
+        v = r / half - 1.0
+        y = (pose[1] * v + pose[3] + 1.0) * half
+        if y < 1.0 or y > size - 2.001:
+            continue
+        i = int(y)
+        q = y - i
+        for c in range(1, size - 1):
+            u = c / half - 1.0
+            x = (pose[0] * u + pose[2] + 1.0) * half
+            if x < 1.0 or x > size - 2.001:
+                continue
+            j = int(x)
+            p = x - j
+            a, b = moving[i, j], moving[i, j + 1]
+            d, e = moving[i + 1, j], moving[i + 1, j + 1]
+            slope[2] = ((1 - q) * (b - a) + q * (e - d)) * half
+            slope[3] = ((1 - p) * (d - a) + p * (e - b)) * half
+            slope[0], slope[1] = slope[2] * u, slope[3] * v
+            residual = fixed[r, c] - ((1 - q) * ((1 - p) * a + p * b) + q * ((1 - p) * d + p * e))
+            for k in range(4):
+                right[k] += slope[k] * residual
+                for m in range(k, 4):
+                    normal[k, m] += slope[k] * slope[m]
+    for k in range(4):
+        for m in range(k):
+            normal[k, m] = normal[m, k]
+        normal[k, k] = normal[k, k] * 1.001 + 1e-3
+    return normal, right
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def compare(
     fixed: Floats, moving: Floats, pose: NDArray[np.float64], tiles: int
 ) -> tuple[float, float, float]:
     """The median correlation of the tiles, the share that agrees, the share that overlaps."""
+    size = fixed.shape[0]
+    sums = _tile_sums(fixed, moving, pose, tiles).reshape(-1, 6)
+    values = np.zeros(len(sums))
+    covered = 0.0
+    seen = 0
+    for s in sums:
+        covered += s[0]
+        if s[0] < 0.5 * (size / tiles) ** 2 or s[3] / max(s[0], 1.0) < 0.1:
+            continue  # hardly covered, or nothing to see
+        values[seen] = _correlation(s)
+        seen += 1
+    if seen == 0:
+        return 0.0, 0.0, 0.0
+    told = values[:seen]
+    share = np.sum(told >= AGREES) / seen
+    return float(np.sort(told)[seen // 2]), float(share), covered / (size * size)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _tile_sums(
+    fixed: Floats, moving: Floats, pose: NDArray[np.float64], tiles: int
+) -> NDArray[np.float64]:
+    """Pixels, f, m, f², m² and f·m of each tile where both pictures are, (tiles, tiles, 6)."""
     size = fixed.shape[0]
     half = (size - 1) / 2.0
     sums = np.zeros((tiles, tiles, 6))
@@ -184,22 +204,7 @@ def compare(
             s[3] += f * f
             s[4] += m * m
             s[5] += f * m
-    values = np.zeros(tiles * tiles)
-    covered = 0.0
-    seen = 0
-    for a in range(tiles):
-        for b in range(tiles):
-            s = sums[a, b]
-            covered += s[0]
-            if s[0] < 0.5 * (size / tiles) ** 2 or s[3] / max(s[0], 1.0) < 0.1:
-                continue  # hardly covered, or nothing to see
-            values[seen] = _correlation(s)
-            seen += 1
-    if seen == 0:
-        return 0.0, 0.0, 0.0
-    told = values[:seen]
-    share = np.sum(told >= AGREES) / seen
-    return float(np.sort(told)[seen // 2]), float(share), covered / (size * size)
+    return sums
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hounsfield.catalog.findings import Finding
-from hounsfield.errors import InputError, StorageError
+from hounsfield.errors import InputError
+from hounsfield.files import write_text
 
 VERSION = 1
 FILE = "audit.json"
@@ -86,19 +87,13 @@ class Audit(_Frozen):
         return merged([*self.exact, *(group.cases for group in self.near)])
 
     def save(self, folder: str | Path) -> Path:
-        """Write audit.json into a folder, whole or not at all."""
+        """Write audit.json into a folder, whole or not at all.
+
+        Raises:
+            StorageError: the disk is full, or the folder cannot be written to.
+        """
         path = Path(folder) / FILE
-        part = path.with_name(f".{FILE}.part")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-            part.replace(path)
-        except OSError as error:
-            raise StorageError(
-                f"the audit cannot be written ({error.strerror})",
-                file=path,
-                remedy="free some space or choose another folder with --out",
-            ) from error
+        write_text(path, self.model_dump_json(indent=1) + "\n")
         return path
 
     @classmethod

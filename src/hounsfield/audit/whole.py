@@ -52,7 +52,8 @@ def audit(
     said = (
         *_unread(catalog, kept),
         *_duplicates(catalog, found),
-        *_near_told(found, seen, large, settings),
+        *_near_told(found, seen),
+        *_near_unseen(seen, settings),
         *labels.findings(conflicts),
         *balance.findings(tables, settings),
         *leaks.patients(catalog),
@@ -146,10 +147,8 @@ def _patients(catalog: Catalog, group: tuple[str, ...]) -> int:
     return sure["patient"].n_unique() + mine.height - sure.height
 
 
-def _near_told(
-    found: Audit, catalog: Catalog, large: pl.DataFrame, settings: AuditSettings
-) -> tuple[Finding, ...]:
-    """The near duplicates, and what could not be looked at."""
+def _near_told(found: Audit, catalog: Catalog) -> tuple[Finding, ...]:
+    """The near duplicates: those of several patients, and those of one."""
     groups = tuple(group.cases for group in found.near)
     across = tuple(group for group in groups if _patients(catalog, group) > 1)
     within = tuple(group for group in groups if group not in across)
@@ -176,25 +175,27 @@ def _near_told(
                 groups=within,
             )
         )
-    tiny = catalog.images.filter(pl.min_horizontal("height", "width") < LEGIBLE).height
-    if settings.near == "off":
-        findings.append(
-            Finding(
-                kind="near-skipped", severity="info", text="near duplicates were not looked for"
-            )
-        )
-    elif tiny:
-        how = "was not tried" if settings.near == "auto" else "may be wrong"
-        findings.append(
-            Finding(
-                kind="near-unreliable",
-                severity="warning",
-                text=f"{_count(tiny, 'image')} smaller than {LEGIBLE} pixels: at that size near "
-                f"duplicates cannot be told reliably, so it {how}; exact ones are found",
-                remedy="use the data set in a larger size if there is one",
-            )
-        )
     return tuple(findings)
+
+
+def _near_unseen(catalog: Catalog, settings: AuditSettings) -> tuple[Finding, ...]:
+    """Where near duplicates were not looked for, or cannot be told."""
+    if settings.near == "off":
+        text = "near duplicates were not looked for"
+        return (Finding(kind="near-skipped", severity="info", text=text),)
+    tiny = catalog.images.filter(pl.min_horizontal("height", "width") < LEGIBLE).height
+    if not tiny:
+        return ()
+    how = "was not tried" if settings.near == "auto" else "may be wrong"
+    return (
+        Finding(
+            kind="near-unreliable",
+            severity="warning",
+            text=f"{_count(tiny, 'image')} smaller than {LEGIBLE} pixels: at that size near "
+            f"duplicates cannot be told reliably, so it {how}; exact ones are found",
+            remedy="use the data set in a larger size if there is one",
+        ),
+    )
 
 
 def _count(count: int, noun: str) -> str:
