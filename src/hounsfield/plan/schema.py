@@ -34,7 +34,7 @@ class DataPlan(Section):
 
     train: float = Field(0.7, gt=0, le=1, description="share of the patients")
     val: float = Field(0.15, ge=0, lt=1, description="share of the patients")
-    test: float = Field(0.15, ge=0, lt=1, description="share of the patients")
+    test: float = Field(0.15, gt=0, lt=1, description="share of the patients; a run must have some")
     official: bool = Field(True, description="keep the data set's own parts where it has them")
     group: str = Field("patient", description="a column of the cases that no split may cut")
     seed: int = Field(0, description="of the split")
@@ -88,8 +88,8 @@ class TrainingPlan(Section):
         "channels-last", description="order of a picture in memory: only the speed differs"
     )
     device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="what computes")
-    threads: int = Field(0, ge=0, description="of the arithmetic; 0: one a core")
-    workers: int = Field(0, ge=0, description="processes that prepare images; 0: one a core")
+    threads: int = Field(1, ge=1, description="of the arithmetic; unasked, one a core")
+    workers: int = Field(1, ge=1, description="threads that prepare images; unasked, one a core")
     folds: int = Field(1, ge=1, description="k-fold cross-validation with k > 1")
     seeds: int = Field(1, ge=1, description="networks a fold, ensembled")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")

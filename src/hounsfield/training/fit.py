@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -20,6 +19,7 @@ from torch import nn
 
 from hounsfield.files import storage_error, whole_file, write_text
 from hounsfield.inference.predict import predict_cases
+from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.run import Member
@@ -46,7 +46,7 @@ class Parts:
 def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs) -> nn.Module:
     """Train a member, resuming where it has a checkpoint; its weights lie in `member.weights`."""
     member.path.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(job.plan.training.threads)
+    computing(job.plan.training)
     learner = Learner(network, job)
     sampler = EpochSampler(len(parts.train), job.seed, parts.sampling)
     loader = batches(parts.train, job.plan.training.batch, sampler)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from hounsfield.catalog.fingerprint import Choice
+from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.training.learner import in_format
 
@@ -44,8 +45,7 @@ def probe(
     `fixed` holds the precision or memory format that is no longer open. Each way: two steps
     to warm up, four timed, the fastest counts. The network is thrown away.
     """
-    torch.set_num_threads(plan.threads)
-    device = torch.device(plan.device)
+    device = computing(plan)
     found = []
     for precision, memory_format in _open_ways(device, fixed):
         with torch.random.fork_rng():

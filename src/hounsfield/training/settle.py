@@ -16,6 +16,7 @@ from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
 from hounsfield.inference.unlike import Ranges
 from hounsfield.plan.choose import amend
+from hounsfield.plan.device import computing
 from hounsfield.plan.resolved import Resolved
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.normalise import normalise
@@ -73,8 +74,7 @@ def _speed(
     batch = min(plan.training.batch, len(cases))
     store = task.targets(catalog, settings, cache, cases[:batch])
     raw = CaseDataset(cache, cases[:batch], store).__getitems__(list(range(batch)))
-    device = torch.device(plan.training.device)
-    targets = store.batch(range(batch)).to(device)
+    targets = store.batch(range(batch)).to(computing(plan.training))
 
     def losses(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
         found = task.losses(network, Batch(images, targets), None, settings)

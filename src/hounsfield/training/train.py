@@ -17,6 +17,7 @@ from hounsfield.models import load as load_network
 from hounsfield.models import weights as pretrained
 from hounsfield.models.contract import Shape
 from hounsfield.plan.asked import under
+from hounsfield.plan.device import check_device, computing
 from hounsfield.plan.resolved import leaves
 from hounsfield.plan.schema import Plan
 from hounsfield.run import Member
@@ -62,11 +63,17 @@ def trained(member: Member, study: Study) -> nn.Module:
             file=member.weights,
             remedy="delete this file and resume the run",
         ) from error
-    return network.to(study.plan.training.device).eval()
+    return network.to(computing(study.plan.training)).eval()
 
 
 def train_members(study: Study, said: Said) -> list[nn.Module]:
-    """Train what is not trained yet; the networks of all members, in their order."""
+    """Train what is not trained yet; the networks of all members, in their order.
+
+    Raises:
+        UsageError: something is left to train, and the plan's device is not there.
+    """
+    if not all(member.trained for member in study.run.members):
+        check_device(study.plan.training.device)
     networks = []
     for member in study.run.members:
         if not member.trained:

@@ -26,8 +26,10 @@ def plan(
 ) -> Resolved:
     """What `train` would do with these data, each value with its reason; trains nothing."""
     from hounsfield.plan.asked import from_paths
+    from hounsfield.plan.check import check_asked
 
     checked = from_paths(asked or {})
+    check_asked(checked)
     beside = beside_run(Path(out).with_suffix(""))
     catalog = catalog_of([data], beside, watch, label_map=checked.get("data.label_map"))
     return _prepare(catalog, checked, watch).resolved
@@ -37,11 +39,13 @@ def plan_run(run: Run, watch: Watch) -> None:
     """Everything before training, done again from the start when a run was stopped in it."""
     from hounsfield.audit.sheet import save as save_sheet
     from hounsfield.plan.asked import from_paths
+    from hounsfield.plan.check import check_asked
     from hounsfield.preprocessing.warm import warm
     from hounsfield.run import installed, save_model
 
     request = _request(run)
     asked = from_paths(request["asked"])
+    check_asked(asked)
     catalog = catalog_of(
         [request["data"]],
         beside_run(run.path),
@@ -79,11 +83,13 @@ class _Prepared:
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
     """Task, split, audit, plan."""
     from hounsfield.audit import apply
+    from hounsfield.plan.check import check_pictures
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.split import labelled, split_labelled
 
     task, settings, usable = labelled(catalog, asked)
+    check_pictures(usable)
     strata = task.strata(usable, settings)
     with watch.stage("split"):
         dealt = split_labelled(usable, strata, asked)
