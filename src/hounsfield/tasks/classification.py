@@ -143,7 +143,8 @@ class Classification:
         return {"loss": loss}
 
     def predict(self, network: nn.Module, images: Tensor, settings: ClassSettings) -> list[Logits]:
-        return list(network(images).double().cpu().numpy())
+        # a GPU of Apple's has no float64
+        return list(network(images).cpu().double().numpy())
 
     def mirrored(self, prediction: Logits, width: int) -> Logits:
         return prediction

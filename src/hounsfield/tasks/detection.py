@@ -34,13 +34,13 @@ COLUMNS = {
     "false_positives": false_positives,
 }
 SMALLEST = 1.0  # px: a box that a warp leaves with less is gone
+OVERLAP = 0.3  # IoU from which two boxes are of one object
 TRIED = np.linspace(0.05, 0.95, 19)  # score thresholds on validation data
 
 
 class BoxSettings(Base):
     name: str = Field(description="the annotation that the boxes belong to")
     labels: tuple[str, ...] = Field(description="classes of the boxes")
-    overlap: float = Field(0.3, gt=0, lt=1, description="IoU from which a weaker box is dropped")
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +103,19 @@ class Detection:
         return BoxSettings.model_validate(values)
 
     def strata(self, catalog: Catalog, settings: BoxSettings) -> list[str]:
-        return ["boxes" if len(t.boxes) else "none" for t in self.truths(catalog, settings)]
+        found = [truth is not None and len(truth.boxes) for truth in self.truths(catalog, settings)]
+        return ["boxes" if some else "none" for some in found]
 
-    def truths(self, catalog: Catalog, settings: BoxSettings) -> list[Found]:
-        """The true boxes of each case; where some cases have boxes, the others have none."""
+    def truths(self, catalog: Catalog, settings: BoxSettings) -> list[Found | None]:
+        """The true boxes of each case; where some cases have boxes, the others have none.
+
+        Where no case has one nobody has looked, and nothing is known.
+        """
         mine = catalog.annotations.filter(
             (pl.col("kind") == "box") & (pl.col("name") == settings.name)
         )
+        if not mine.height:
+            return [None] * catalog.cases.height
         rank = {label: i + 1 for i, label in enumerate(settings.labels)}
         by_case: dict[str, list[tuple[list[float], int]]] = {}
         for case, box, label in mine.select("case", "box", "label").rows():
@@ -140,8 +146,10 @@ class Detection:
         known = dict(zip(catalog.cases["case"], every, strict=True))
         values = []
         for case in cases:
-            boxes = cache.prepared(case).boxes_from_original(known[case].boxes)
-            labels = torch.from_numpy(known[case].labels)
+            truth = known[case]
+            assert truth is not None  # only annotated cases are learned from
+            boxes = cache.prepared(case).boxes_from_original(truth.boxes)
+            labels = torch.from_numpy(truth.labels)
             values.append({"boxes": torch.from_numpy(boxes).float(), "labels": labels})
         return BoxStore(tuple(values))
 
@@ -164,14 +172,14 @@ class Detection:
         return Found(boxes, prediction.scores, prediction.labels)
 
     def combine(self, predictions: Sequence[Found]) -> Found:
-        """All boxes, each score shared by how many looked, weaker ones of one object dropped."""
+        """All boxes; of those of one object only the one with the highest score."""
         from torchvision.ops import batched_nms
 
         boxes, scores, labels = (
             np.concatenate([getattr(one, name) for one in predictions])
             for name in ("boxes", "scores", "labels")
         )
-        kept = batched_nms(*map(torch.from_numpy, (boxes, scores, labels)), 0.3).numpy()
+        kept = batched_nms(*map(torch.from_numpy, (boxes, scores, labels)), OVERLAP).numpy()
         return Found(boxes[kept], scores[kept], labels[kept])
 
     def restore(self, prediction: Found, prepared: Prepared) -> Found:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,6 @@ from hounsfield.preprocessing.contract import Prepared
 from hounsfield.preprocessing.warp import Warp
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
-
-LOOKED_AT = 32  # masks that are read to learn which labels there are
 
 
 class MaskSettings(Base):
@@ -92,13 +91,19 @@ class Segmentation:
                 file=catalog.folder,
                 remedy="`hounsfield layouts` lists where masks lie",
             )
-        name = str(masks["name"][0])
-        several = masks.filter(pl.col("name") == name)["mask"].head(LOOKED_AT).to_list()
-        found: set[int] = set()
-        for source in catalog.sources(several):
-            found |= set(np.unique(formats.read(source).array).astype(int).tolist())
-        values = {"labels": tuple(sorted(found - {0})), "name": name} | dict(asked)
-        return MaskSettings.model_validate(values)
+        values = {"name": str(masks["name"][0])} | dict(asked)
+        if "labels" not in values:
+            mine = _of_cases(catalog, str(values["name"]))
+            values["labels"] = _labels(catalog.sources(list(mine.values())))
+        chosen = MaskSettings.model_validate(values)
+        if not chosen.labels:
+            raise InputError(
+                f"no mask of {chosen.name!r} has a label",
+                file=catalog.folder,
+                expected="whole numbers from 1 to 255 where something is, 0 elsewhere",
+                remedy="check the masks, or choose others with --task.target",
+            )
+        return chosen
 
     def strata(self, catalog: Catalog, settings: MaskSettings) -> list[str]:
         known = [truth is not None for truth in self.truths(catalog, settings)]
@@ -106,9 +111,7 @@ class Segmentation:
 
     def truths(self, catalog: Catalog, settings: MaskSettings) -> list[Source | None]:
         """The mask of each case; the first where several readers drew one."""
-        mine = catalog.annotations.drop_nulls("mask").filter(pl.col("name") == settings.name)
-        mine = mine.unique("case", keep="first", maintain_order=True)
-        masks = dict(mine.select("case", "mask").rows())
+        masks = _of_cases(catalog, settings.name)
         sources = dict(zip(masks.values(), catalog.sources(list(masks.values())), strict=True))
         return [sources.get(masks.get(case, "")) for case in catalog.cases["case"]]
 
@@ -212,6 +215,33 @@ def build(*, channels: int, outputs: int, size: tuple[int, ...]) -> nn.Module:
         len(size), channels, outputs, channels=(16, 32, 64, 128), strides=(2, 2, 2), num_res_units=1
     )
     return network
+
+
+def _of_cases(catalog: Catalog, name: str) -> dict[str, str]:
+    """The mask of each case that has one of this name."""
+    mine = catalog.annotations.drop_nulls("mask").filter(pl.col("name") == name)
+    mine = mine.unique("case", keep="first", maintain_order=True)
+    return dict(mine.select("case", "mask").rows())
+
+
+def _labels(masks: Iterable[Source]) -> tuple[int, ...]:
+    """The labels of all masks: one that is rare may stand in the last alone."""
+    with ThreadPoolExecutor() as pool:
+        found = set().union(*pool.map(_values, masks))
+    return tuple(sorted(found - {0}))
+
+
+def _values(mask: Source) -> set[int]:
+    """The whole numbers from 0 to 255 in a mask; none of one that preparing will refuse."""
+    try:
+        array = formats.read(mask).array
+    except (InputError, OSError):
+        return set()
+    if array.dtype != np.uint8:
+        stored, array = array, np.clip(np.nan_to_num(array), 0, 255).astype(np.uint8)
+        if not np.array_equal(stored, array):
+            return set()
+    return set(np.flatnonzero(np.bincount(array.ravel(), minlength=256)).tolist())
 
 
 def _indices(stored: NDArray[np.uint8], labels: tuple[int, ...]) -> NDArray[np.int64]:
