@@ -51,8 +51,7 @@ def audit(
     from hounsfield.cli.index import print_findings
     from hounsfield.errors import UsageError
 
-    console, watch = Console(soft_wrap=True), Terminal(times=False)
-    whole = Catalog.load(catalog)
+    console, watch, whole = Console(soft_wrap=True), Terminal(times=False), Catalog.load(catalog)
     where = split or (catalog if (catalog / SPLIT_FILE).is_file() else None)
     shared = Split.load(where) if where else None
     if on_leak and shared is None:
@@ -67,8 +66,8 @@ def audit(
         kept.save(out or where or catalog)
         print_findings(left, console)
     console.print(_speed(found, watch.seconds["audit"]), markup=False)
-    for path in (sheet, saved) if sheet else (saved,):
-        console.print(str(path), markup=False, highlight=False)
+    written = [str(path) for path in (sheet, saved) if path]
+    console.print(*written, sep="\n", markup=False, highlight=False)
     if strict:
         _refuse_grave(found)
 
