@@ -14,7 +14,7 @@ import pytest
 from folders import picture
 
 from hounsfield import formats
-from hounsfield.catalog import enlist, examine, layouts, link, scan
+from hounsfield.catalog import enlist, examine, findings, layouts, link, scan
 from hounsfield.catalog.layouts.contract import Entry, Label
 from hounsfield.catalog.scan import Indexed, IndexSettings, index
 from hounsfield.catalog.tables import LINK_FILE, Catalog
@@ -400,6 +400,9 @@ def test_columns_that_identify_are_left_out(toy, tmp_path) -> None:
     assert made.catalog.cases.columns[-1] == "smoker"
     (found,) = [one for one in made.findings if one.kind == "columns-dropped"]
     assert found.text.startswith("6 columns")
+    kept = index([tmp_path / "in"], tmp_path / "kept", HERE.model_copy(update={"keep_ids": True}))
+    assert kept.catalog.cases.select(*columns).row(0) == tuple(columns.values())
+    assert "columns-dropped" not in kinds(kept)
 
 
 def test_keep_ids_keeps_them(toy, tmp_path) -> None:
@@ -502,3 +505,26 @@ def test_arrays_with_a_slash_in_their_names(tmp_path) -> None:
     assert made.catalog.images["height"].to_list() == [4, 4, 4]
     assert made.catalog.images["hash"].n_unique() == 3
     assert made.rejected.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns", "sex", "age"),
+    [
+        ("table", ("file", "sex", "age"), "weiblich", "> 89"),
+        ("cohen-covid", ("filename", "sex", "age", "patientid", "finding"), "female", "61"),
+    ],
+)
+def test_words_of_a_table_for_sex_and_age(layout, columns, sex, age, tmp_path) -> None:
+    picture(tmp_path / "in" / "images" / "1.png")
+    cells = ["1.png" if layout == "cohen-covid" else "images/1.png", sex, age, "7", "none"]
+    lines = (",".join(columns), ",".join(cells[: len(columns)]))
+    (tmp_path / "in" / "metadata.csv").write_text("\n".join(lines))
+    made = index([tmp_path / "in"], tmp_path / "out", IndexSettings(workers=0, layout=layout))
+    assert made.catalog.cases["sex"].to_list() == ["F"]
+    assert made.catalog.cases["age"].to_list() == [float(age.strip("> "))]
+
+
+def test_damaged_findings_are_named(tmp_path) -> None:
+    (tmp_path / findings.FINDINGS_FILE).write_text('[{"kind": ')
+    with pytest.raises(InputError, match="findings of the index cannot be read"):
+        findings.load(tmp_path)

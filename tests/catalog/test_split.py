@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hounsfield.catalog.split import Split, SplitSettings, split
+from hounsfield.catalog.split import SPLIT_FILE, Split, SplitSettings, split
 from hounsfield.catalog.tables import ANNOTATIONS, CASES, IMAGES, Catalog
 from hounsfield.errors import InputError, UsageError
 
@@ -232,6 +232,27 @@ def test_another_group_column_stays_together_with_its_patients() -> None:
         split(catalog, None, SplitSettings(group="sourcee"))
 
 
+def test_a_group_that_official_parts_tear_is_said() -> None:
+    parts = [("train", "val", "test")[row // 4 % 3] for row in range(300)]
+    catalog = catalog_of(
+        [f"p{row}" for row in range(300)],
+        parts=parts,
+        sources=[f"site{row // 6}" for row in range(300)],
+    )
+    labels = pl.Series(["ab"[row % 2] for row in range(300)])
+    made = split(catalog, labels, SplitSettings(group="source", min_per_class=0))
+    (said,) = [one for one in made.findings if one.kind == "group-torn"]
+    homes = defaultdict(set)
+    for source, part in zip(catalog.cases["source"], made.table["part"], strict=True):
+        homes[source].add(part)
+    torn = sum(len(parts) > 1 for parts in homes.values())
+    assert torn > 20
+    assert said.text.startswith(f"{torn} values of source")
+    assert len(said.groups) == torn
+    anew = split(catalog, labels, SplitSettings(group="source", use_official=False))
+    assert "group-torn" not in {one.kind for one in anew.findings}
+
+
 def test_ten_patients_are_enough() -> None:
     labels = pl.Series(["ab"[row % 2] for row in range(10)])
     made = split(catalog_of([f"p{row}" for row in range(10)]), labels)
@@ -285,5 +306,9 @@ def test_a_split_comes_back_from_its_file(tmp_path) -> None:
     back = Split.load(tmp_path)
     assert back.table.equals(made.table)
     assert back.findings == made.findings
+    for damage in (b"", b"PAR1 of nothing"):
+        (tmp_path / SPLIT_FILE).write_bytes(damage)
+        with pytest.raises(InputError, match="the split cannot be read"):
+            Split.load(tmp_path)
     with pytest.raises(InputError, match="there is no split"):
         Split.load(tmp_path / "elsewhere")

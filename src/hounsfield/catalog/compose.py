@@ -7,7 +7,6 @@ share them); those mapped or guessed are so within their layout only.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ import polars as pl
 
 from hounsfield.catalog.enlist import COLUMN, LABELS, Listed
 from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.layouts.reading import age_of
 from hounsfield.catalog.pseudonym import Pseudonyms, looks_dated, looks_identifying
 from hounsfield.catalog.tables import ANNOTATIONS, CASES, IMAGES, Catalog
 
@@ -22,7 +22,6 @@ ANONYMOUS = frozenset(
     ("anonymous", "anonymized", "anonymised", "anon", "unknown", "none", "patient", "na", "n/a")
 )
 FACTS = ("modality", "sex", "age", "view", "body_part", "manufacturer", "model")
-OF_IMAGES_ONLY = ("modality", "body_part", "manufacturer", "model")
 MANY = 20  # so many studies under one PatientID are no one person
 LONG = 40  # characters: a longer text is prose
 SEXES = {
@@ -30,7 +29,6 @@ SEXES = {
     **dict.fromkeys(("m", "male", "man", "boy", "männlich"), "M"),
     **dict.fromkeys(("o", "other", "divers", "diverse"), "O"),
 }
-YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 
 
 @dataclass(eq=False)
@@ -55,7 +53,7 @@ def compose(listed: Listed, found: pl.DataFrame, names: Pseudonyms) -> Composed:
         study=_mapped(table["file_study"], names, "st"),
         series=_mapped(table["file_series"], names, "se"),
     ).select(pl.col(name).cast(kind) for name, kind in IMAGES.items())
-    own, dropped = _own_columns(table, listed.numeric)
+    own, dropped = _own_columns(table, listed.numeric, names.keep)
     if dropped:
         findings.append(
             Finding(
@@ -63,9 +61,7 @@ def compose(listed: Listed, found: pl.DataFrame, names: Pseudonyms) -> Composed:
                 severity="info",
                 text=f"{len(dropped)} columns of the data set's own table may identify people and "
                 "are left out",
-                remedy="rename a column that is harmless, or pass --keep-ids"
-                if not names.keep
-                else "",
+                remedy="rename a column that is harmless, or pass --keep-ids",
             )
         )
     cases = _cases(table.with_columns(own) if own else table, [one.name for one in own])
@@ -108,13 +104,6 @@ def _normal(name: str, values: pl.Series) -> tuple[list[str | None], list[object
 def sex_of(text: str | None) -> str | None:
     """F, M or O, from the words in use; None for others."""
     return SEXES.get(text.strip().lower()) if text else None
-
-
-def age_of(text: str | None) -> float | None:
-    """Years, from a number or DICOM's age string ("061Y", "003M"; PS3.5 6.2); None over 120."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([DWMY]?)", text.strip().upper()) if text else None
-    years = float(match[1]) * YEARS[match[2] or "Y"] if match else None
-    return years if years is not None and years <= 120 else None
 
 
 def _mapped(values: pl.Series, names: Pseudonyms, kind: str) -> pl.Series:
@@ -254,18 +243,18 @@ def _case_ids(table: pl.DataFrame, names: Pseudonyms, findings: list[Finding]) -
     return table
 
 
-def _own_columns(table: pl.DataFrame, numeric: frozenset[str]) -> tuple[list[pl.Series], list[str]]:
-    """The data set's own columns that identify nobody, as numbers where they all are."""
+def _own_columns(
+    table: pl.DataFrame, numeric: frozenset[str], keep: bool
+) -> tuple[list[pl.Series], list[str]]:
+    """The data set's own columns that identify nobody (or all), as numbers where they all are."""
     kept, dropped = [], []
     for column in (name for name in table.columns if name.startswith(COLUMN)):
         name, values = column.removeprefix(COLUMN), table[column].drop_nulls()
-        if name in numeric and not looks_identifying(name):
-            final = table[column].cast(pl.Float64)
-        elif looks_identifying(name) or _prose(values):
+        telling = looks_identifying(name) or (name not in numeric and _prose(values))
+        if telling and not keep:
             dropped.append(name)
             continue
-        else:
-            final = table[column]
+        final = table[column].cast(pl.Float64) if name in numeric else table[column]
         taken = name in CASES or name in table.columns
         kept.append(final.alias(f"{name}_given" if taken else name))
     return kept, dropped

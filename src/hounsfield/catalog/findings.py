@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from hounsfield.errors import InputError
 from hounsfield.files import write_text
 
 Severity = Literal["info", "warning", "stop"]
@@ -27,6 +28,9 @@ class Finding(BaseModel):
     groups: tuple[tuple[str, ...], ...] = ()  # cases that belong together, e.g. duplicates
 
 
+FINDINGS = TypeAdapter(tuple[Finding, ...])
+
+
 def save(findings: Sequence[Finding], folder: Path) -> None:
     """Write what indexing noticed beside the tables."""
     text = json.dumps([one.model_dump() for one in findings], indent=1, ensure_ascii=False)
@@ -34,8 +38,19 @@ def save(findings: Sequence[Finding], folder: Path) -> None:
 
 
 def load(folder: Path) -> tuple[Finding, ...]:
-    """What indexing noticed about the catalog in a folder; nothing where it wrote none."""
+    """What indexing noticed about the catalog in a folder; nothing where it wrote none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     path = folder / FINDINGS_FILE
     if not path.is_file():
         return ()
-    return tuple(Finding.model_validate(one) for one in json.loads(path.read_text("utf-8")))
+    try:
+        return FINDINGS.validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            "the findings of the index cannot be read",
+            file=path,
+            remedy="index the folder again, or delete this file",
+        ) from error

@@ -18,7 +18,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hounsfield.catalog.deal import Counts, connected, deal, strata
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import FINDINGS, Finding
 from hounsfield.catalog.official import overlap, own_shares
 from hounsfield.catalog.tables import Catalog, Part, write_whole
 from hounsfield.errors import InputError, LeakError, UsageError, did_you_mean
@@ -92,13 +92,25 @@ class Split:
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
+        """The split in a folder.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
         path = Path(folder) / SPLIT_FILE
         if not path.is_file():
             raise InputError(
                 "there is no split", file=path, remedy="`hounsfield split CATALOG` makes one"
             )
-        said = json.loads(pl.read_parquet_metadata(path).get("findings", "[]"))
-        return cls(pl.read_parquet(path), tuple(Finding.model_validate(one) for one in said))
+        try:
+            said = FINDINGS.validate_json(pl.read_parquet_metadata(path).get("findings", "[]"))
+            return cls(pl.read_parquet(path).select("case", "patient", "part", "fold"), said)
+        except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+            raise InputError(
+                "the split cannot be read",
+                file=path,
+                remedy="`hounsfield split CATALOG` makes it again",
+            ) from error
 
 
 def split(
@@ -131,6 +143,8 @@ def split(
     )
     findings += _absent(work, table, settings)
     _prove(work, table)
+    if settings.group != "patient":
+        findings += _torn(catalog, settings.group, table)
     return Split(table, tuple(findings))
 
 
@@ -330,6 +344,20 @@ def _absent(work: _Work, table: pl.DataFrame, settings: SplitSettings) -> list[F
             )
         )
     return findings
+
+
+def _torn(catalog: Catalog, name: str, table: pl.DataFrame) -> list[Finding]:
+    """Values of the group column that official parts put into two parts."""
+    parts, cases = table["part"], table["case"]
+    torn = [rows for rows in _alike(_column(catalog, name)) if len({parts[i] for i in rows}) > 1]
+    finding = Finding(
+        kind="group-torn",
+        severity="warning",
+        text=f"{len(torn)} values of {name} lie in two official parts of the data set",
+        remedy="data.official: false, or `split --no-use-official`, deals all cases anew",
+        groups=tuple(tuple(cases[i] for i in rows) for rows in torn),
+    )
+    return [finding] if torn else []
 
 
 def _prove(work: _Work, table: pl.DataFrame) -> None:

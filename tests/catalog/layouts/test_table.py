@@ -40,7 +40,7 @@ def test_finds_what_the_columns_mean(example: Callable[[str], Path]) -> None:
     assert (first.patient, first.known, first.part) == ("p1", "given", "test")
     assert first.labels == (Label("class", "Diagnosis", "malignant"),)
     assert dict(first.columns) == {"sex": "M", "age": 1.5}
-    assert dict(second.columns) == {"sex": "F", "age": 61.0}
+    assert dict(second.columns) == {"sex": "female", "age": 61.0}
     assert (third.patient, third.known, third.part, third.labels) == (None, "unknown", None, ())
     assert "Smith" not in repr([first, second, third])
 
@@ -106,6 +106,16 @@ def test_a_sidecar_or_an_argument_goes_before_what_is_found(write: Callable[...,
     assert entry.labels == ()
 
 
+def test_a_number_in_a_sidecar_is_a_name(write: Callable[..., Path]) -> None:
+    root = write(("file", "7"), ("a.png", "x"))
+    (root / "2020").mkdir()
+    (root / "a.png").rename(root / "2020" / "a.png")
+    (root / "columns.yaml").write_text("folder: 2020\nlabel: 7\n", encoding="utf-8")
+    (entry,) = table.entries(root)
+    assert entry.source.paths == ("2020/a.png",)
+    assert entry.labels == (Label("class", "7", "x"),)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -115,6 +125,8 @@ def test_a_sidecar_or_an_argument_goes_before_what_is_found(write: Callable[...,
         ("- label", "not a list of roles"),
         ("{", "not a list of roles"),
         ("box: [a, b]", "columns.yaml, box"),
+        ("folder: null", "columns.yaml, folder"),
+        ("suffix: [.png]", "columns.yaml, suffix"),
     ],
 )
 def test_a_sidecar_that_does_not_fit_is_refused(

@@ -26,7 +26,7 @@ FOLDER/
 """
 
 NO_FINDING_YET = ("todo", "unknown")
-KEPT = ("view", "modality", "RT_PCR_positive", "survival", "intubated", "went_icu")
+KEPT = ("sex", "view", "modality", "RT_PCR_positive", "survival", "intubated", "went_icu")
 
 
 def recognise(root: Path) -> bool:
@@ -64,7 +64,6 @@ def _entry(base: Path, path: str, table: Table, number: int, row: Row) -> Entry:
     finding = row["finding"]
     known = finding and finding.lower() not in NO_FINDING_YET
     columns: dict[str, str | float | None] = {name: row.get(name) or None for name in KEPT}
-    columns["sex"] = {"M": "M", "F": "F"}.get(row.get("sex", "").upper())
     for name in ("age", "offset"):
         columns[name] = table.number(number, row, name) if name in row else None
     return Entry(

@@ -61,7 +61,7 @@ SUFFIXES = ("", ".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nii.gz", ".n
 class Columns(BaseModel):
     """Which column of a table says what. None: no column does."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     path: str
     folder: str = ""
@@ -100,6 +100,8 @@ def detect(table: Table, given: Mapping[str, Any] | None = None) -> Columns | No
             f"{SIDECAR} has an unknown role {unknown[0]!r}",
             expected=", ".join(Columns.model_fields),
         )
+    # Checked before they are used: `folder: 2020` is a text, `folder: null` is nothing.
+    known = _validated(table, {"path": "", **known}).model_dump(include=set(known))
     sample = [row for _, row in islice(table.rows(), SAMPLE)]
     place = _place(table.path.parent, sample, known, names)
     if place is None:

@@ -8,6 +8,7 @@ pictures 299: a mask must be brought to its picture's grid.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,7 +80,10 @@ def _sheets(base: Path) -> list[Path]:
 
 
 def _origins(base: Path) -> dict[str, str]:
-    """Picture's name in lower case (the sheets differ from the files there) -> its URL."""
+    """Picture's name in lower case (the sheets differ from the files there) -> its URL's host.
+
+    The whole URL differs from picture to picture; the host tells of which collection each is.
+    """
     found: dict[str, str] = {}
     for sheet in _sheets(base):
         table = Table(sheet)
@@ -87,5 +91,5 @@ def _origins(base: Path) -> dict[str, str]:
             name = row["FILE NAME"].lower()
             if name in found:
                 raise table.row_error(number, "this FILE NAME was already given")
-            found[name] = row["URL"]
+            found[name] = re.sub(r"^\w+://", "", row["URL"].lower()).partition("/")[0]
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 from hounsfield.catalog.tables import Part
@@ -21,6 +22,9 @@ PARTS: dict[str, Part] = {
 
 # A folder that holds one of these is a run, a catalog or an unfinished one: no data set's part.
 MADE_HERE = ("run.json", "request.json", "link.parquet", ".index")
+
+_AGE = re.compile(r"[<>≤≥]?\s*(\d+(?:\.\d+)?)\s*\+?\s*([ymwd]?)", re.I)
+_YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 
 
 def _hidden(name: str) -> bool:
@@ -79,6 +83,12 @@ def wrapped(root: Path) -> Path:
 def part_of(word: str) -> Part | None:
     """The part that a word names ("validation" -> "val"), or None."""
     return PARTS.get(word.strip().lower())
+
+
+def age_of(text: str | None) -> float | None:
+    """Years, from "61", "> 89", "90+" or DICOM's age string ("061Y", "003M"; PS3.5 6.2)."""
+    match = _AGE.fullmatch(text.strip()) if text else None
+    return float(match[1]) * _YEARS[match[2].lower()] if match else None
 
 
 def inside(root: Path, text: str, where: str = "the table") -> str:

@@ -7,14 +7,13 @@ dates or notes of patients. Rows with boxes may repeat an image; no other row ma
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from hounsfield.catalog.layouts.columns import SIDECAR, Columns, detect
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import inside, listing, part_of
+from hounsfield.catalog.layouts.reading import age_of, inside, listing, part_of
 from hounsfield.catalog.layouts.rows import TABLES, Row, Table
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
@@ -39,10 +38,6 @@ columns.yaml, any of these lines:
     box: [x0, y0, x1, y1] or size: [x, y, width, height], in pixels
     label: null           takes a role away that was found wrongly
 """
-
-AGE = re.compile(r"[<>≤≥]?\s*(\d+(?:\.\d+)?)\s*\+?\s*([ymwd]?)", re.I)
-YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
-SEX = {"m": "M", "male": "M", "f": "F", "female": "F", "o": "O", "other": "O"}
 
 
 def recognise(root: Path) -> bool:
@@ -206,18 +201,17 @@ def _part(table: Table, columns: Columns, number: int, row: Row) -> Part | None:
 
 
 def _facts(table: Table, columns: Columns, number: int, row: Row) -> dict[str, str | float | None]:
-    """Sex as F, M or O; age in years; view as it is written."""
+    """Sex and view as they are written; age in years."""
     facts: dict[str, str | float | None] = {}
     if columns.sex:
-        facts["sex"] = SEX.get(row[columns.sex].lower())
+        facts["sex"] = row[columns.sex] or None
     if columns.view:
         facts["view"] = row[columns.view] or None
     if columns.age:
         text = row[columns.age]
-        match = AGE.fullmatch(text)
-        if text and match is None:
+        facts["age"] = age_of(text)
+        if text and facts["age"] is None:
             raise table.row_error(
                 number, f"{columns.age} is {text!r}", expected="years, e.g. 61, 061Y or 18M"
             )
-        facts["age"] = float(match[1]) * YEARS[match[2].lower()] if match else None
     return facts
