@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
+from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.split import Split, SplitSettings
 from hounsfield.catalog.split import split as deal
 from hounsfield.catalog.tables import Catalog
@@ -17,6 +18,8 @@ from hounsfield.plan.schema import DataPlan
 from hounsfield.tasks import follows_from
 from hounsfield.tasks import load as load_task
 from hounsfield.tasks.contract import Settings, Task
+
+MOST_LABELS = 10  # that are named
 
 
 def labelled(catalog: Catalog, asked: Asked) -> tuple[Task[Any, Any], Settings, Catalog]:
@@ -31,6 +34,23 @@ def labelled(catalog: Catalog, asked: Asked) -> tuple[Task[Any, Any], Settings, 
     cases = catalog.cases["case"].to_list()
     told = [case for case, truth in zip(cases, truths, strict=True) if truth is not None]
     return task, settings, catalog.select(told) if len(told) < len(cases) else catalog
+
+
+def unlabelled(catalog: Catalog, usable: Catalog) -> tuple[Finding, ...]:
+    """What is said of the cases that the task cannot use: how many, whence, and their labels."""
+    out = catalog.cases.filter(~pl.col("case").is_in(usable.cases["case"].to_list()))
+    if out.is_empty():
+        return ()
+    sources = ", ".join(
+        f"{count:,} of {source}" for source, count in out["source"].value_counts(sort=True).rows()
+    )
+    notes = catalog.annotations.filter(pl.col("case").is_in(out["case"].to_list()))
+    labels = notes.select(pl.coalesce("label", "name")).to_series().drop_nulls().unique().sort()
+    told = ", ".join(labels.head(MOST_LABELS)) + (", …" if len(labels) > MOST_LABELS else "")
+    text = f"{out.height:,} of {catalog.cases.height:,} cases have no label that is learned "
+    text += f"and are left out ({sources})" + (f"; their labels: {told}" if told else "")
+    remedy = "--task.target chooses what is learned; a label map gives labels other names"
+    return (Finding(kind="unlabelled", severity="warning", text=text, remedy=remedy),)
 
 
 def split_catalog(catalog: Catalog, asked: Asked) -> Split:

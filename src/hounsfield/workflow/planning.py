@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,9 @@ def plan(
     check_asked(checked)
     beside = beside_run(Path(out).with_suffix(""))
     catalog = catalog_of([data], beside, watch, label_map=checked.get("data.label_map"))
-    return _prepare(catalog, checked, watch).resolved
+    ready = _prepare(catalog, checked, watch)
+    _say(ready.findings, watch, "warning", "stop")
+    return ready.resolved
 
 
 def plan_run(run: Run, watch: Watch) -> None:
@@ -86,13 +88,15 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
     from hounsfield.plan.check import check_pictures
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
-    from hounsfield.plan.split import labelled, split_labelled
+    from hounsfield.plan.split import labelled, split_labelled, unlabelled
+    from hounsfield.plan.stored import stored_split
 
     task, settings, usable = labelled(catalog, asked)
     check_pictures(usable)
     strata = task.strata(usable, settings)
     with watch.stage("split"):
-        dealt = split_labelled(usable, strata, asked)
+        stored, told = stored_split(usable, asked)
+        dealt = stored or split_labelled(usable, strata, asked)
     with watch.stage("audit"):
         found = audit(usable, dealt, near=asked.get("audit.near", "auto"), watch=watch)
         kept, left = apply(found, dealt, asked.get("audit.on_leak", "drop"))
@@ -101,9 +105,17 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         training, _ = kept.fold(0)
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
+    _say(told, watch, "info")
     used = usable.select(kept.table["case"].to_list())
-    said = (*noticed(catalog), *dealt.findings, *found.findings, *left)
+    told = (*unlabelled(catalog, usable), *told)
+    said = (*noticed(catalog), *told, *dealt.findings, *found.findings, *left)
     return _Prepared(resolved, used, kept, said, facts, found)
+
+
+def _say(findings: Iterable[Finding], watch: Watch, *severities: str) -> None:
+    for finding in findings:
+        if finding.severity in severities:
+            watch.say(f"{finding.severity}: {finding.text}")
 
 
 def _request(run: Run) -> dict[str, Any]:
