@@ -104,8 +104,10 @@ def test_another_hospitals_data_are_evaluated_beside_the_run(
 def test_a_report_is_written_anew(tiny_run: Run, tmp_path: Path) -> None:
     run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
     run.report().unlink()
-    assert hf.report(run.path) == run.report()
+    written = hf.report(run)
+    assert written.path == run.report()
     assert run.report().stat().st_size > 10_000
+    assert written._repr_html_().startswith("<iframe")
     with pytest.raises(RunError, match="no evaluation 'tset'") as caught:
         hf.report(run.path, "tset")
     assert "test" in str(caught.value)
@@ -145,3 +147,55 @@ def test_the_request_lies_outside_the_run(tiny_run: Run, tiny_data: Path) -> Non
     assert request["data"] == str(tiny_data)
     for file in tiny_run.path.rglob("*.json"):
         assert str(tiny_data) not in file.read_text(errors="replace")
+
+
+def test_a_lone_path_is_one_folder(tiny_run: Run, tiny_data: Path, tmp_path: Path) -> None:
+    made = hf.index(tiny_data, tmp_path / "catalog")
+    assert made.catalog.images.height == 130
+    found = hf.predict(tiny_run, tiny_data, tmp_path / "new")
+    assert pl.read_csv(found).height == 130
+
+
+def test_names_and_labels_of_a_catalog_are_settled(tiny_data: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.yaml"
+    labels.write_text("1: ill\n")
+    hf.index(tiny_data, tmp_path / "catalog")
+    for asked, keep_ids in (({"data.label_map": labels}, False), ({}, True)):
+        with pytest.raises(UsageError, match="comes too late"):
+            hf.train(tmp_path / "catalog", asked, out=tmp_path / "run", keep_ids=keep_ids)
+        assert not (tmp_path / "run").exists()
+
+
+def test_an_evaluation_is_not_replaced_unasked(
+    tiny_run: Run, tiny_data: Path, tmp_path: Path
+) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    assert hf.evaluate(run, tiny_data).name == "data"
+    with pytest.raises(RunError, match="an evaluation 'data' already"):
+        hf.evaluate(run, tiny_data)
+    assert hf.evaluate(run, tiny_data, name="data").name == "data"
+    assert hf.evaluate(run, tiny_data, name="../up").name == "up"
+    with pytest.raises(UsageError, match="--name goes with --data"):
+        hf.evaluate(run, name="data")
+
+
+def test_a_demo_replaces_only_a_demo(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mine.txt").write_text("mine")
+    with pytest.raises(UsageError, match="no demo made it"):
+        workflow.demo(tmp_path)
+    assert main(["demo", str(tmp_path), "--patients", "0"]) == 2
+    assert [path.name for path in tmp_path.rglob("*")] == ["data", "mine.txt"]
+
+
+def test_times_are_added_up(tiny_run: Run, tmp_path: Path) -> None:
+    for name in (tiny_run.path.name, f"{tiny_run.path.name}.catalog"):
+        shutil.copytree(tiny_run.path.with_name(name), tmp_path / name)
+    run = Run(tmp_path / tiny_run.path.name)
+    assert {"index", "audit", "train", "evaluate"} <= run.seconds.keys()
+    assert run.versions["torch"]
+    before = run.seconds
+    run.update(status="trained")
+    workflow.resume(run)
+    assert run.seconds["train"] == before["train"]
+    assert run.seconds["evaluate"] > before["evaluate"]

@@ -48,9 +48,11 @@ class Timed:
     @contextmanager
     def stage(self, title: str) -> Iterator[None]:
         began = time.perf_counter()
-        with self._watch.stage(title):
-            yield
-        self.seconds[title] = time.perf_counter() - began
+        try:
+            with self._watch.stage(title):
+                yield
+        finally:
+            self.seconds[title] = time.perf_counter() - began
 
 
 SILENT = Silent()

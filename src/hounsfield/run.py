@@ -315,6 +315,9 @@ class Run:
     def report(self, name: str = "test") -> Path:
         return self.evaluation(name) / "report.html"
 
+    def __fspath__(self) -> str:
+        return str(self.path)
+
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.status})"
 
@@ -364,7 +367,7 @@ def _damaged(path: Path) -> RunError:
         "is missing or damaged",
         file=path,
         expected="the file as hounsfield wrote it",
-        remedy="restore it from a copy, or train again with --overwrite",
+        remedy="restore it from a copy, or train again with another --out",
     )
 
 

@@ -14,14 +14,14 @@ from folders import QUICK, Answer, dicom, table
 from PIL import Image
 
 Ask = Callable[..., Answer]
-NAMES = ("MUSTERMANN", "ERIKA", "GABLER", "KLINIKUM", "ACC77", "19740506", "20190203", "MRN88")
+NAMES = ("MUSTERMANN", "XANTHIPPE", "GABLER", "KLINIKUM", "ACC77", "19740506", "20190203", "MRN88")
 OURS = ("link.parquet", "request.json")  # its owner's alone
 FACTS = {
     "PatientBirthDate": "19740506",
     "StudyDate": "20190203",
     "InstitutionName": "KLINIKUM Nord",
     "ReferringPhysicianName": "GABLER^Kurt",
-    "PatientComments": "sister of ERIKA MUSTERMANN",
+    "PatientComments": "sister of XANTHIPPE MUSTERMANN",
     "PatientSex": "F",
     "PatientAge": "045Y",
 }
@@ -34,18 +34,18 @@ def hospital(tmp_path: Path) -> Path:
     rows = []
     for number in range(24):
         ill = number % 2
-        name = f"MUSTERMANN_ERIKA_MRN88{number:02d}/KLINIKUM_19740506_{number}.dcm"
+        name = f"MUSTERMANN_XANTHIPPE_MRN88{number:02d}/KLINIKUM_19740506_{number}.dcm"
         pixels = rng.normal(1000, 200, (24, 24))
         pixels[2:12, 2:12] += 900 * ill
         own = {
-            "PatientName": f"MUSTERMANN^ERIKA{number}",
+            "PatientName": f"MUSTERMANN^XANTHIPPE{number}",
             "PatientID": f"MRN88{number:02d}",
             "AccessionNumber": f"ACC77{number}",
             "StudyInstanceUID": f"1.2.826.1.{number}",
         }
         dicom(root / name, pixels, **own, **FACTS)
-        rows.append(f"{name},{('well', 'ill')[ill]},ERIKA felt {number}")
-    broken = root / "MUSTERMANN_ERIKA_MRN8899/KLINIKUM_broken.dcm"
+        rows.append(f"{name},{('well', 'ill')[ill]},XANTHIPPE felt {number}")
+    broken = root / "MUSTERMANN_XANTHIPPE_MRN8899/KLINIKUM_broken.dcm"
     broken.parent.mkdir()
     broken.write_bytes((root / name).read_bytes()[:300])
     rows.append(f"{broken.relative_to(root)},ill,")
@@ -61,7 +61,7 @@ def test_nobody_is_named_by_a_run(hospital: Path, ask: Ask, tmp_path: Path) -> N
         ask("evaluate", run, "--data", hospital, "--name", "again"),
         ask("report", run),
         ask("audit", out / "run.catalog"),
-        ask("info", hospital / "MUSTERMANN_ERIKA_MRN8800"),
+        ask("info", hospital / "MUSTERMANN_XANTHIPPE_MRN8800"),
     ]
     assert [one.code for one in said] == [0] * 6, [one.said for one in said if one.code]
     for one in said[:-1]:
@@ -72,6 +72,16 @@ def test_nobody_is_named_by_a_run(hospital: Path, ask: Ask, tmp_path: Path) -> N
     assert {"run.json", "predictions.csv", "report.html", "cases.parquet", "rejected.csv"} <= {
         path.name for path in found
     }
+
+
+def test_a_folder_s_name_is_hidden_like_a_file_s(hospital: Path, ask: Ask) -> None:
+    for name in ("Anna", "19800101", "0001.dcm"):
+        (hospital / "MUSTERMANN_1" / name).parent.mkdir(exist_ok=True)
+        (hospital / "MUSTERMANN_1" / name).write_bytes(b"DICM" * 50)
+    said = ask("info", hospital).said
+    assert not re.search("MUSTERMANN|Anna|19800101", said)
+    assert "name hidden, --phi shows it" in said
+    assert "MUSTERMANN_1/Anna" in ask("info", hospital, "--phi").said
 
 
 def test_what_names_them_is_its_owners_alone(hospital: Path, ask: Ask, tmp_path: Path) -> None:
@@ -100,7 +110,8 @@ def _texts(path: Path) -> Iterator[str]:
     if path.suffix == ".parquet":
         yield str(pl.read_parquet(path).to_dicts()) + str(pl.read_parquet_metadata(path))
     if path.suffix == ".png":
-        yield str(Image.open(path).info)
+        with Image.open(path) as picture:
+            yield str(picture.info)
 
 
 def _named(text: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hounsfield.metrics import METRICS, Cases, metric
 
@@ -38,3 +40,16 @@ def test_keeps_the_contract(name: str, cases: Cases) -> None:
         assert one.counts is not None
     if one.kind == "auroc":
         assert one.scores is not None
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=12), st.permutations("abcde"))
+def test_patients_are_numbered_as_they_come_whatever_they_are_called(
+    patients: list[int], names: list[str]
+) -> None:
+    def cases(patient: list[object]) -> Cases:
+        return Cases.from_columns({}, np.array(patient))
+
+    numbers = cases([names[p] for p in patients]).cluster
+    assert numbers.tolist() == cases(list(patients)).cluster.tolist()
+    firsts = [number for i, number in enumerate(numbers) if number not in numbers[:i]]
+    assert firsts == list(range(len(set(patients))))

@@ -224,6 +224,19 @@ def test_the_fall_against_the_internal_test_is_told(build, write) -> None:
     assert "Women: only 3 patients" in page.text
 
 
+def test_a_fall_that_is_undefined_explains_nothing(build, write) -> None:
+    view, nan = build(), float("nan")
+    fall = Difference(
+        metric="auroc", title="AUROC", class_name=None, a=0.93, b=nan, difference=nan, low=nan,
+        high=nan, p_value=None, method="mover", test="none", cases=10, patients=10, reliable=False,
+        note="external: no case is negative",
+    )  # fmt: skip
+    evaluation = view.evaluation.model_copy(update={"fall": fall, "name": "Other hospital"})
+    page = write(replace(view, evaluation=evaluation))
+    assert "AUROC cannot be compared with the internal test" in page.text
+    assert "chance explains" not in page.text
+
+
 def test_a_task_without_classes_has_a_report(build, write) -> None:
     """The report is written against values per case, and knows no task by its name."""
     from hounsfield.evaluation import estimates

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
     from hounsfield.formats.contract import Header, Source
 
 _SHOWN = 20
-_PLAIN_NAME = re.compile(r"[0-9._-]*\.?[A-Za-z]{0,4}")  # a number or UID and a suffix
 
 
 def info(
@@ -141,6 +139,7 @@ def _several(found: list[Source], out: Console) -> None:
 def _folder(folder: Path, out: Console, *, phi: bool) -> None:
     """Counts by format and modality, and what cannot be read."""
     from hounsfield import formats
+    from hounsfield.catalog import pseudonym
     from hounsfield.errors import HounsfieldError, InputError
 
     kinds: Counter[tuple[str, str]] = Counter()
@@ -155,8 +154,8 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
             if error.problem == formats.NO_IMAGE:
                 others[file.suffix or "no suffix"] += 1
                 continue
-            hidden = not phi and not _PLAIN_NAME.fullmatch(file.name)
-            bad.append(("(name hidden, --phi shows it)" if hidden else name, error.problem))
+            plain = phi or all(pseudonym.plain(part) for part in Path(name).parts)
+            bad.append((name if plain else "(name hidden, --phi shows it)", error.problem))
             continue
         if header is not None:
             kinds[header.format, header.modality or ""] += len(found)

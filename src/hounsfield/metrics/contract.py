@@ -75,9 +75,12 @@ class Cases:
 
     @cached_property
     def cluster(self) -> Ints:
-        """(N,) patient numbers from 0, in the sorted order of the patients' names."""
-        codes: Ints = np.unique(self.patient, return_inverse=True)[1].astype(np.int64)
-        return codes
+        """(N,) patient numbers from 0, as they first appear: pseudonyms do not order them."""
+        _, first, codes = np.unique(self.patient, return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        numbers: Ints = rank[codes]
+        return numbers
 
     @cached_property
     def patients(self) -> int:

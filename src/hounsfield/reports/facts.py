@@ -211,3 +211,9 @@ def _sizes(images: pl.DataFrame) -> str:
     low = images.select(pl.min_horizontal("height", "width").min()).item()
     high = images.select(pl.max_horizontal("height", "width").max()).item()
     return f"{low} to {high} pixels a side"
+
+
+def named(catalog: Catalog) -> bool:
+    """Whether patients stand under their true numbers (an index with --keep-ids)."""
+    patients = catalog.cases["patient"].drop_nulls()
+    return bool((~patients.str.contains(r"^pt-[0-9a-f]{12}$")).any())

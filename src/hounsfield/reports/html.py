@@ -104,6 +104,8 @@ def contents(view: View) -> dict[str, Any]:
         "mistaken": words.mistaken(view.cases),
         "left_out": [_left_out(note) for note in words.left_out(evaluation)],
         "fall": words.fall(view),
+        "fallen": words.fallen(view),
+        "named": facts.named(view.catalog),
         "unlike": words.unlike(view),
         "limits": limits.limits(view),
         "seconds": run.seconds,
@@ -138,7 +140,7 @@ def line(estimate: Estimate, title: str = "") -> Line:
 
 def sheets(view: View) -> list[Figure]:
     """The pictures that preprocessing left in the run: raw and augmented sheets, histograms."""
-    found = sorted((view.run.path / "figures").glob("*.png"))
+    found = sorted(view.run.sheets.glob("*.png"))
     titles = [path.stem.replace("_", " ").replace("-", " ").capitalize() for path in found]
     return [
         Figure(path.stem, title, "", png=path.read_bytes())

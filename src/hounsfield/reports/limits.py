@@ -64,7 +64,7 @@ def _kinds(catalog: Catalog) -> Iterable[str]:
         yield f"It knows {numbers.listed(views)} views only."
     parts = list(facts.counted(catalog.images["body_part"]))
     if parts:
-        yield f"It knows one part of the body: {numbers.listed([p.lower() for p in parts])}."
+        yield f"Of the body it knows {numbers.listed([p.lower() for p in parts])} only."
 
 
 def _people(catalog: Catalog) -> Iterable[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.plan.resolved import Resolved
 from hounsfield.run import Run
-from hounsfield.tasks.contract import Calibration
 
 KEY = (  # what a reader asks for first, in this order
     "task.name",
@@ -62,7 +61,7 @@ def calibration(run: Run) -> list[str]:
     """What was fitted on validation data, in words."""
     if not run.calibration_file.exists():
         return []
-    found = Calibration.model_validate_json(run.calibration_file.read_bytes())
+    found = run.calibration
     temperatures = ", ".join(f"{value:.3g}" for value in found.temperatures)
     thresholds = ", ".join(f"{value:.3g}" for value in found.thresholds)
     return [
@@ -74,7 +73,9 @@ def calibration(run: Run) -> list[str]:
 
 def commands(run: Run) -> list[str]:
     """The command lines that make the run again."""
-    return [f"hounsfield train DATA --plan {run.path.resolve().name}/plan.yaml --out AGAIN"]
+    return [
+        f"hounsfield train DATA --plan {run.path.resolve().name}/plan.resolved.yaml --out AGAIN"
+    ]
 
 
 def asked(run: Run) -> str:

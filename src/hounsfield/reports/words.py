@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from hounsfield.evaluation.estimate import Estimate
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.metrics.classification import actual
@@ -95,14 +97,21 @@ def fall(view: View) -> str:
     found = view.evaluation.fall
     if found is None:
         return ""
+    if np.isnan((found.low, found.high)).any():
+        return f"{found.title} cannot be compared with the internal test ({found.note})."
     change, interval = numbers.difference(found)
     places = numbers.places_of(found)
-    clear = "" if found.low <= 0 <= found.high else " This is more than chance explains."
-    open_ = " Chance alone could explain it." if found.low <= 0 <= found.high else ""
+    verdict = "This is more than chance explains." if fallen(view) else "Chance could explain it."
     return (
         f"{found.title} was {found.a:.{places}f} on the internal test and is {found.b:.{places}f} "
-        f"here: a fall of {change} (95 % interval {interval}).{clear}{open_}"
+        f"here: a fall of {change} (95 % interval {interval}). {verdict}"
     )
+
+
+def fallen(view: View) -> bool:
+    """Whether the result differs from the internal test's by more than chance."""
+    found = view.evaluation.fall
+    return found is not None and (found.low > 0 or found.high < 0)
 
 
 def failing(view: View) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hounsfield.errors import UsageError
 from hounsfield.progress import SILENT, Watch
 
 if TYPE_CHECKING:
@@ -14,18 +16,20 @@ if TYPE_CHECKING:
     from hounsfield.catalog.scan import Indexed
     from hounsfield.catalog.split import Split
 
-Data = str | Path
+Data = str | PathLike[str]
 
 
-def index(folders: Sequence[Data], out: Data, *, watch: Watch = SILENT, **settings: Any) -> Indexed:
-    """Folders of images become a catalog in the folder `out`."""
+def index(
+    folders: Data | Sequence[Data], out: Data, *, watch: Watch = SILENT, **settings: Any
+) -> Indexed:
+    """One folder or several become a catalog in the folder `out`."""
     from hounsfield.catalog import builtin
     from hounsfield.catalog.scan import IndexSettings
     from hounsfield.catalog.scan import index as scan
 
     paths = [
         builtin.materialise(str(folder), Path(out)) if _built_in(folder) else Path(folder)
-        for folder in folders
+        for folder in listed(folders)
     ]
     return scan(paths, Path(out), IndexSettings.model_validate(settings), watch.tell)
 
@@ -57,11 +61,22 @@ def catalog_of(
     keep_ids: bool = False,
     label_map: Path | None = None,
 ) -> Catalog:
-    """The one catalog that `data` is, or one indexed from it into the folder `beside`."""
+    """The one catalog that `data` is, or one indexed from it into the folder `beside`.
+
+    Raises:
+        UsageError: a catalog is there already, and names or labels are asked for anew.
+    """
     from hounsfield.catalog import Catalog
 
-    if len(data) == 1 and not _built_in(data[0]) and (Path(data[0]) / "images.parquet").exists():
-        return Catalog.load(data[0])
+    if is_catalog(data):
+        if keep_ids or label_map:
+            raise UsageError(
+                f"{'--keep-ids' if keep_ids else '--data.label-map'} comes too late",
+                file=Path(data[0]),
+                expected="images: this is a catalog, whose names and labels are settled",
+                remedy="give it to `hounsfield index`, or train on the images' own folder",
+            )
+        return Catalog.load(Path(data[0]))
     with watch.stage("index"):
         made = index(data, beside, watch=watch, keep_ids=keep_ids, label_map=label_map)
     return made.catalog
@@ -84,6 +99,16 @@ def cache_of(catalog: Catalog) -> Path:
     """Where a catalog's prepared images lie."""
     assert catalog.folder is not None
     return catalog.folder / "cache"
+
+
+def listed(data: Data | Sequence[Data]) -> list[Data]:
+    """One path or several, as a list."""
+    return [data] if isinstance(data, str | PathLike) else list(data)
+
+
+def is_catalog(data: Sequence[Data]) -> bool:
+    """Is this one catalog that was indexed before?"""
+    return len(data) == 1 and not _built_in(data[0]) and (Path(data[0]) / "images.parquet").exists()
 
 
 def _built_in(data: Data) -> bool:

@@ -6,22 +6,31 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.errors import InputError, RunError
+from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.progress import SILENT, Watch
-from hounsfield.workflow.data import Data, beside_run, cache_of, catalog_of, noticed
+from hounsfield.workflow.data import (
+    Data,
+    beside_run,
+    cache_of,
+    catalog_of,
+    is_catalog,
+    listed,
+    noticed,
+)
 
 if TYPE_CHECKING:
     from hounsfield.catalog import Catalog
     from hounsfield.evaluation.compare import Difference
     from hounsfield.evaluation.evaluate import Tested
     from hounsfield.evaluation.record import Evaluation
+    from hounsfield.reports.report import Report
     from hounsfield.run import Run
     from hounsfield.training.study import Study
 
 
 def predict(
     run: Data,
-    paths: Sequence[Data],
+    paths: Data | Sequence[Data],
     out: Data,
     *,
     keep_ids: bool = False,
@@ -39,7 +48,7 @@ def predict(
     out = Path(out)
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
-    study = _on_other_data(_trained(run), paths, beside_run(out), keep_ids, watch)
+    study = _on_other_data(_trained(run), listed(paths), beside_run(out), keep_ids, watch)
     path = _predict(study, out, watch)
     table = read_predictions(out)
     unlike = table.filter(table["unlike"] != "").height
@@ -51,20 +60,25 @@ def predict(
 def evaluate(
     run: Data, data: Data | None = None, *, name: str | None = None, watch: Watch = SILENT
 ) -> Evaluation:
-    """The run measured: on its own test part, or on another hospital's data, with its report."""
+    """The run measured: on its own test part, or on another hospital's data, with its report.
+
+    Raises:
+        RunError: the run is not trained, or has an evaluation of the data's name already; a name
+            that is given is measured anew. InputError: the data do not fit the run.
+    """
     from hounsfield.evaluation.record import Evaluation
     from hounsfield.inference.fit_for import check_labelled
 
     opened = _trained(run)
     if data is None:
+        if name not in (None, "test"):
+            raise UsageError("--name goes with --data", remedy="give the other data, or no name")
         study = _light_study(opened)
         with opened.locked():
             evaluate_own(study)
             write_report(study, "test")
         return Evaluation.load(opened.evaluation("test"))
-    name = name or _plain(data)
-    if name in ("test", "val"):
-        raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
+    name = _free_name(opened, data, name)
     study = _on_other_data(opened, [data], beside_run(opened.path) / name, False, watch)
     if told := check_labelled(study.catalog, study.task, study.settings):
         watch.say(f"warning: {told}")
@@ -77,8 +91,14 @@ def evaluate(
     return Evaluation.load(opened.evaluation(name))
 
 
-def report(run: Data, name: str = "test") -> Path:
-    """Write the report of an evaluation anew; its path."""
+def report(run: Data, name: str = "test") -> Report:
+    """Write the report of an evaluation anew; it shows itself in Jupyter, and `path` is its file.
+
+    Raises:
+        RunError: the run is not trained, or has no evaluation of this name.
+    """
+    from hounsfield.reports.report import Report
+
     opened = _trained(run)
     if name not in opened.evaluations:
         raise RunError(
@@ -87,7 +107,7 @@ def report(run: Data, name: str = "test") -> Path:
             expected=f"one of {', '.join(opened.evaluations) or 'none yet'}",
             remedy="`hounsfield evaluate RUN --data FOLDER --name NAME` makes one",
         )
-    return write_report(_light_study(opened, opened.external(name)), name)
+    return Report(write_report(_light_study(opened, opened.external(name)), name))
 
 
 def compare(runs: Sequence[Data], name: str = "test") -> list[Difference]:
@@ -170,9 +190,10 @@ def _on_other_data(
     from hounsfield.inference.fit_for import check_fit
     from hounsfield.training.study import Study, prepared
 
-    catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids)
-    check_fit(opened, catalog)
     plan = opened.resolved.plan
+    own_labels = None if is_catalog(paths) else plan.data.label_map
+    catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids, label_map=own_labels)
+    check_fit(opened, catalog)
     cache, readable, findings = prepared(catalog, plan, cache_of(catalog), watch.tell)
     for finding in (*noticed(catalog), *findings):
         watch.say(f"{finding.severity}: {finding.text}")
@@ -183,7 +204,7 @@ def _trained(path: Data) -> Run:
     """A run that has been trained to its end."""
     from hounsfield.run import Run
 
-    run = Run(path)
+    run = Run(Path(path))
     if run.status not in ("trained", "finished"):
         raise RunError(
             "the run is not trained to its end",
@@ -193,7 +214,16 @@ def _trained(path: Data) -> Run:
     return run
 
 
-def _plain(data: Data) -> str:
-    """A folder's name for an evaluation, without what a file system dislikes."""
-    name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(str(data)).stem)
-    return name.strip("-") or "external"
+def _free_name(run: Run, data: Data, asked: str | None) -> str:
+    """What an evaluation is called: as asked, or as its data, without what file systems dislike."""
+    plain = "".join(c if c.isalnum() or c in "-_" else "-" for c in asked or Path(data).stem)
+    name = plain.strip("-") or "external"
+    if name in ("test", "val"):
+        raise InputError(f"{name!r} names the run's own part", remedy="choose another --name")
+    if name in run.evaluations and not asked:
+        raise RunError(
+            f"there is an evaluation {name!r} already",
+            file=run.path,
+            remedy=f"give --name OTHER, or --name {name} to replace it",
+        )
+    return name

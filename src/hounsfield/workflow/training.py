@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hounsfield.errors import InputError, StorageError, UsageError
+from hounsfield.files import write_text
 from hounsfield.progress import SILENT, Timed, Watch
 from hounsfield.workflow import measuring
 from hounsfield.workflow.data import Data, beside_run, cache_of
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 
     from hounsfield.run import Run
     from hounsfield.training.study import Study
+
+
+DEMO = "DEMO.txt"  # beside what the demo writes
+NO_LOSS = ("epoch", "metric", "monitor", "learning_rate")  # of a line of the log
 
 
 def train(
@@ -34,12 +40,13 @@ def train(
 
     `asked` maps dotted paths of the plan to values, e.g. {"training.epochs": 3}.
     """
-    from hounsfield.files import write_text
     from hounsfield.plan.asked import from_paths
     from hounsfield.run import Run
 
-    request = {"data": str(data), "asked": from_paths(asked or {}), "keep_ids": keep_ids}
-    run = Run.create(out, overwrite=overwrite)
+    there = data if str(data).startswith("dataset:") else Path(data).absolute()
+    checked = _from_anywhere(from_paths(asked or {}))
+    request = {"data": str(there), "asked": checked, "keep_ids": keep_ids}
+    run = Run.create(Path(out), overwrite=overwrite)
     asked_for = beside_run(run.path) / "request.json"
     try:
         write_text(asked_for, json.dumps(request, default=str), private=True)
@@ -61,26 +68,52 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
     """Go on with a run that was stopped, wherever it was."""
     from hounsfield.run import Run
 
-    run, watch = Run(path), Timed(watch)
+    run = Run(Path(path))
     with run.locked():
-        if run.status != "planned" and not all(member.trained for member in run.members):
-            run.update(status="training")  # a member's files were deleted, to be made again
-        if run.status == "finished":
+        if run.status == "finished" and all(member.trained for member in run.members):
             watch.say(f"{run.path} is finished; its report: {run.report()}")
             return run
-        if run.status == "planned":
-            plan_run(run, watch)
-        study = study_of(run, watch)
-        _draw_sheets(study, watch)
-        if run.status == "training":
-            _train(study, watch)
-        with watch.stage("evaluate"):
-            measuring.evaluate_own(study)
-        run.add_seconds(watch.seconds)
+        with _timed(run, watch) as timed:
+            study = _to_the_end(run, timed)
         with watch.stage("report"):
             measuring.write_report(study, "test")
         run.update(status="finished")
     return run
+
+
+def _to_the_end(run: Run, watch: Watch) -> Study:
+    """Plan, train, predict and measure, as far as that is not done."""
+    if run.status == "planned":
+        plan_run(run, watch)
+    elif not all(member.trained for member in run.members):
+        run.update(status="training")  # a member's files were deleted, to be made again
+    study = study_of(run, watch)
+    _draw_sheets(study, watch)
+    if run.status == "training":
+        _train(study, watch)
+    with watch.stage("evaluate"):
+        measuring.evaluate_own(study)
+    return study
+
+
+@contextmanager
+def _timed(run: Run, watch: Watch) -> Iterator[Watch]:
+    """A watch whose times are added to the run's, also where the work is stopped."""
+    timed = Timed(watch)
+    try:
+        yield timed
+    finally:
+        run.add_seconds(timed.seconds)
+
+
+def _from_anywhere(asked: dict[str, Any]) -> dict[str, Any]:
+    """Relative files as absolute ones: a run may be resumed from another folder."""
+    files = {
+        name: Path(value).absolute()
+        for name in ("data.label_map", "model.weights")
+        if (value := asked.get(name)) and Path(value).exists()
+    }
+    return asked | {name: str(path) for name, path in files.items()}
 
 
 def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.DataLoader[Any]:
@@ -88,7 +121,7 @@ def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.Dat
     from hounsfield.run import Run
     from hounsfield.training.data import plain_loader
 
-    opened = run if isinstance(run, Run) else Run(run)
+    opened = run if isinstance(run, Run) else Run(Path(run))
     return plain_loader(study_of(opened), part, fold)
 
 
@@ -97,10 +130,9 @@ def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch
     from hounsfield.catalog.phantoms import chest_xray
 
     out = Path(out)
+    settings = chest_xray.Settings(patients=patients, seed=seed, images_per_patient=3, size=512)
     with watch.stage("simulate"):
-        for name in ("data", "run", "run.catalog"):
-            shutil.rmtree(out / name, ignore_errors=True)
-        settings = chest_xray.Settings(patients=patients, seed=seed, images_per_patient=3, size=512)
+        _clear(out)
         chest_xray.make(out / "data", settings, lambda n, of: watch.tell("simulating", n, of))
     asked = {
         "data.train": 0.5,
@@ -110,6 +142,21 @@ def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch
         "training.seed": seed,
     }
     return train(out / "data", asked, out=out / "run", watch=watch)
+
+
+def _clear(out: Path) -> None:
+    """Make way for a demo, where only an older one is in the way."""
+    made = [out / name for name in ("data", "run", "run.catalog")]
+    there = [path for path in made if path.exists()]
+    if there and not (out / DEMO).exists():
+        raise UsageError(
+            "is in the way, and no demo made it",
+            file=there[0],
+            remedy="choose another folder: hounsfield demo FOLDER",
+        )
+    write_text(out / DEMO, "Made by `hounsfield demo`, which replaces all but this file.\n")
+    for path in there:
+        shutil.rmtree(path)
 
 
 def study_of(run: Run, watch: Watch = SILENT) -> Study:
@@ -122,7 +169,7 @@ def study_of(run: Run, watch: Watch = SILENT) -> Study:
 
 
 def _draw_sheets(study: Study, watch: Watch) -> None:
-    if (study.run.sheets / "raw.png").exists():
+    if (study.run.sheets / "augmented.png").exists():  # the last one that is drawn
         return
     from hounsfield.training.sheets import draw_sheets
 
@@ -144,7 +191,7 @@ def _train(study: Study, watch: Watch) -> None:
 def _said(watch: Watch, members: int) -> Any:
     def said(member: Any, done: int, of: int, line: Mapping[str, Any]) -> None:
         name = f" {member.name}" if members > 1 else ""
-        losses = ", ".join(f"{k} {v:.3f}" for k, v in line.items() if k.endswith("loss"))
+        losses = ", ".join(f"{k} {v:.3f}" for k, v in line.items() if k not in NO_LOSS)
         watch.tell(f"training{name}: {losses}, {line['metric']} {line['monitor']:.3f}", done, of)
 
     return said

@@ -20,7 +20,7 @@ MOST_CLASSES = 6
 def draw(view: View) -> list[Figure]:
     """A row of raw images for each class; a note where the files are gone."""
     catalog = view.data
-    table = labelled(view).filter(pl.col("part") == "train")
+    table = labelled(view).filter(pl.col("part").is_in(["train", "folds"]))
     figures = []
     try:
         for number, label in enumerate(table["label"].unique(maintain_order=True)[:MOST_CLASSES]):
