@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import apply_voi_lut
+from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_space
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
@@ -141,6 +141,25 @@ def test_a_modality_lut_is_applied(make_dicom: Any) -> None:
     )
 
 
+def test_monochrome1_is_turned_after_the_modality_lut(make_dicom: Any) -> None:
+    """The polarity is of what is shown (PS3.3 C.7.6.3.1.2). Oracle: pydicom's modality LUT."""
+    item = Dataset()
+    item.LUTDescriptor, item.ModalityLUTType = [4, 0, 16], "OD"
+    item.LUTData = np.array([0, 100, 900, 1000], "<u2").tobytes()
+    item["LUTData"].VR = "OW"
+    stored = np.array([[0, 1, 2, 3, 200]], np.uint8)
+    path = make_dicom(stored, PhotometricInterpretation="MONOCHROME1", ModalityLUTSequence=[item],
+                      WindowCenter=900, WindowWidth=100)  # fmt: skip
+    data = pydicom.dcmread(path)
+    image = formats.read(path)
+    theirs = apply_modality_lut(data.pixel_array, data)
+    np.testing.assert_array_equal(image.array[0, 0], 65535 - theirs.astype(int))
+    assert image.array[0, 0].tolist() == [[65535, 65435, 64635, 64535, 64535]]
+    assert formats.header(path).facts.window == (64635, 100)
+    shown = formats.read(path, like=Like(voi=True)).array[0, 0, 0]
+    assert shown[[0, 4]].tolist() == [1, 0]
+
+
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
 def test_the_own_window_equals_pydicoms(make_dicom: Any, function: str) -> None:
     path = make_dicom(RAMP, BitsStored=12, HighBit=11, WindowCenter=2000, WindowWidth=1000,
@@ -230,6 +249,52 @@ def test_lossless_frames_come_back(make_dicom: Any, syntax: str, signed: bool) -
     np.testing.assert_array_equal(values, true.view(np.int16) if signed else true)
     part = formats.open(path).slab(1, 3)
     np.testing.assert_array_equal(part.array[0], values[1:3])
+
+
+IN_COLOUR = {
+    "1.2.840.10008.1.2.4.57": lambda a: imagecodecs.jpeg8_encode(
+        a, lossless=True, predictor=6, colorspace="RGB", outcolorspace="RGB"
+    ),
+    "1.2.840.10008.1.2.4.80": imagecodecs.jpegls_encode,
+    "1.2.840.10008.1.2.4.90": lambda a: imagecodecs.jpeg2k_encode(
+        a, level=0, codecformat="j2k", reversible=True, mct=False
+    ),
+    "1.2.840.10008.1.2.5": None,  # pydicom's own
+}
+
+
+def _in_colour(make_dicom: Any, stored: np.ndarray, syntax: str, photometric: str) -> Path:
+    path = make_dicom(stored, colour=True, PhotometricInterpretation=photometric)
+    data = pydicom.dcmread(path)
+    if encode := IN_COLOUR[syntax]:
+        data.PixelData = encapsulate([encode(np.ascontiguousarray(frame)) for frame in stored])
+        data.file_meta.TransferSyntaxUID = syntax
+    else:
+        data.compress(syntax, generate_instance_uid=False)
+    data.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("syntax", IN_COLOUR)
+def test_codecs_without_colours_leave_them_to_the_header(make_dicom: Any, syntax: str) -> None:
+    """Oracle: pydicom's conversion of what was put in (PS3.3 C.7.6.3.1.2)."""
+    stored = np.random.default_rng(5).integers(0, 256, (2, 17, 23, 3)).astype(np.uint8)
+    as_rgb = convert_color_space(stored, "YBR_FULL", "RGB")
+    for photometric, expected in (("RGB", stored), ("YBR_FULL", as_rgb)):
+        image = formats.read(_in_colour(make_dicom, stored, syntax, photometric))
+        apart = image.array.astype(int) - np.moveaxis(expected, 3, 0)
+        assert abs(apart).max() <= (photometric == "YBR_FULL")  # pydicom truncates
+
+
+def test_jpeg_2000_undoes_its_own_transform_whatever_the_header_says(make_dicom: Any) -> None:
+    true = np.random.default_rng(6).integers(0, 256, (17, 23, 3)).astype(np.uint8)
+    path = make_dicom(true, colour=True, PhotometricInterpretation="YBR_FULL")
+    data = pydicom.dcmread(path)
+    frame = imagecodecs.jpeg2k_encode(true, level=0, codecformat="j2k", reversible=True, mct=True)
+    data.PixelData = encapsulate([frame])
+    data.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.90"
+    data.save_as(path)
+    np.testing.assert_array_equal(formats.read(path).array[:, 0], np.moveaxis(true, 2, 0))
 
 
 def test_frames_are_chosen(make_dicom: Any) -> None:

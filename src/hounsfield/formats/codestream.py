@@ -74,3 +74,9 @@ def jpeg2000_size(data: bytes) -> tuple[int, int, int, int]:
     right, bottom, left, top = unpack_from(">IIII", data, at + 8)
     components, depth = unpack_from(">HB", data, at + 40)
     return bottom - top, right - left, components, (depth & 0x7F) + 1
+
+
+def jpeg2000_transforms(data: bytes) -> bool:
+    """Whether a JPEG 2000 codestream mixes its components (T.800 A.6.1, the byte of table A.17)."""
+    at = data.find(b"\xff\x52", data.find(b"\xff\x4f\xff\x51"))
+    return at >= 0 and data[at + 8 : at + 9] == b"\1"

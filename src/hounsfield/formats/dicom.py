@@ -145,10 +145,7 @@ def _stored(picture: _Picture) -> dict[str, object]:
 
 
 def _colours(stored: NDArray[Any], picture: _Picture) -> NDArray[Any]:
-    """RGB, whatever the photometric interpretation; codecs but RLE have done it already."""
-    form, file = picture.form, picture.file
-    if form.photometric == "PALETTE COLOR":
-        return values.palette_rgb(stored, file.path)
-    if file.syntax in CODECS and CODECS[file.syntax].name != "RLE":
-        return stored
-    return values.rgb(stored, form.photometric, file.path)
+    """RGB, whatever the photometric interpretation."""
+    if picture.form.photometric == "PALETTE COLOR":
+        return values.palette_rgb(stored, picture.file.path)
+    return stored

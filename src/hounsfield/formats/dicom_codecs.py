@@ -10,32 +10,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.codestream import jpeg2000_size, jpeg_size, says_rgb
+from hounsfield.formats.codestream import jpeg2000_size, jpeg2000_transforms, jpeg_size, says_rgb
 from hounsfield.formats.dicom_header import PixelForm
+from hounsfield.formats.dicom_values import rgb
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A name for people, and what turns bytes into (rows, columns[, 3])."""
+    """A name for people, and what turns bytes into (rows, columns[, 3]).
+
+    One that does not convert knows no colours: it gives those that the header names.
+    """
 
     name: str
     decode: Callable[[bytes, PixelForm], NDArray[Any]]
+    converts: bool = True
 
 
 def decode_frame(codec: Codec, frame: bytes, form: PixelForm) -> NDArray[Any]:
-    """One frame's stored values (samples, rows, columns); colours are RGB unless RLE says YBR."""
+    """One frame's stored values (samples, rows, columns); colours are RGB."""
     array = codec.decode(frame, form)
     plane = (form.rows, form.columns)
     if array.shape == plane and form.samples == 1:
         return array[None]
     if array.shape == (*plane, form.samples):
-        return np.moveaxis(array, 2, 0)
-    if array.shape == (form.samples, *plane):
-        return array
-    raise FormatError(
-        f"a frame decodes to {array.shape}",
-        expected=f"{form.rows}×{form.columns} with {form.samples} samples, as the header says",
-    )
+        array = np.moveaxis(array, 2, 0)
+    if array.shape != (form.samples, *plane):
+        raise FormatError(
+            f"a frame decodes to {array.shape}",
+            expected=f"{form.rows}×{form.columns} with {form.samples} samples, as the header says",
+        )
+    return array if codec.converts or form.samples == 1 else rgb(array, form.photometric)
 
 
 def _agree(size: tuple[int, int, int, int], form: PixelForm) -> None:
@@ -78,11 +83,14 @@ def _jpeg_ls(frame: bytes, form: PixelForm) -> NDArray[Any]:
 
 
 def _jpeg_2000(frame: bytes, form: PixelForm) -> NDArray[Any]:
-    """JPEG 2000; the codec undoes the colour transforms RCT and ICT itself."""
+    """JPEG 2000; the codec undoes the colour transforms RCT and ICT itself, where they are used."""
     import imagecodecs
 
     _agree(jpeg2000_size(frame), form)
-    return np.asarray(imagecodecs.jpeg2k_decode(frame))
+    array = np.asarray(imagecodecs.jpeg2k_decode(frame))
+    if form.photometric.startswith("YBR_FULL") and not jpeg2000_transforms(frame):
+        return np.moveaxis(rgb(np.moveaxis(array, 2, 0), form.photometric), 0, 2)
+    return array
 
 
 def _rle(frame: bytes, form: PixelForm) -> NDArray[Any]:
@@ -106,11 +114,11 @@ def _rle(frame: bytes, form: PixelForm) -> NDArray[Any]:
 CODECS = {
     "1.2.840.10008.1.2.4.50": Codec("JPEG baseline", _jpeg),
     "1.2.840.10008.1.2.4.51": Codec("JPEG extended", _jpeg),
-    "1.2.840.10008.1.2.4.57": Codec("JPEG lossless", _jpeg_lossless),
-    "1.2.840.10008.1.2.4.70": Codec("JPEG lossless SV1", _jpeg_lossless),
-    "1.2.840.10008.1.2.4.80": Codec("JPEG-LS", _jpeg_ls),
-    "1.2.840.10008.1.2.4.81": Codec("JPEG-LS near-lossless", _jpeg_ls),
+    "1.2.840.10008.1.2.4.57": Codec("JPEG lossless", _jpeg_lossless, converts=False),
+    "1.2.840.10008.1.2.4.70": Codec("JPEG lossless SV1", _jpeg_lossless, converts=False),
+    "1.2.840.10008.1.2.4.80": Codec("JPEG-LS", _jpeg_ls, converts=False),
+    "1.2.840.10008.1.2.4.81": Codec("JPEG-LS near-lossless", _jpeg_ls, converts=False),
     "1.2.840.10008.1.2.4.90": Codec("JPEG 2000 lossless", _jpeg_2000),
     "1.2.840.10008.1.2.4.91": Codec("JPEG 2000", _jpeg_2000),
-    "1.2.840.10008.1.2.5": Codec("RLE", _rle),
+    "1.2.840.10008.1.2.5": Codec("RLE", _rle, converts=False),
 }

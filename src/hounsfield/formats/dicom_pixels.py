@@ -31,6 +31,7 @@ from hounsfield.formats.dicom_file import (
     DicomFile,
 )
 from hounsfield.formats.dicom_header import PixelForm
+from hounsfield.formats.dicom_values import rgb
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, refusing
 
 _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
@@ -61,8 +62,7 @@ def check_pixels(file: DicomFile, form: PixelForm) -> None:
 def stored_values(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[Any]:
     """Frames first ≤ f < last as stored, (samples, frames, rows, columns), in native byte order.
 
-    Compressed colours come out as RGB; native and RLE ones in the photometric interpretation
-    of the header.
+    Colours come out as RGB, but for those of a palette.
 
     Raises:
         FormatError: truncated, damaged, or a frame that is not what the header says.
@@ -71,7 +71,8 @@ def stored_values(file: DicomFile, form: PixelForm, first: int, last: int) -> ND
     if file.syntax in CODECS and _element(file).length == UNDEFINED:
         return _compressed(file, form, first, last)
     native = _native(file, form, first, last)
-    return _significant(native, form, form.high) if form.kind != "f" else native
+    native = _significant(native, form, form.high) if form.kind != "f" else native
+    return rgb(native, form.photometric, file.path) if form.samples == 3 else native
 
 
 def _element(file: DicomFile) -> Element:

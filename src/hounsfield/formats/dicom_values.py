@@ -127,7 +127,8 @@ def _lut(item: Elements, form: PixelForm, path: Path) -> Lut:
             file=path,
             expected=f"{length:,} entries, as its descriptor says",
         )
-    return Lut(table[:length], first, bits)
+    table = table[:length]
+    return Lut(table, first, max(bits, int(table.max()).bit_length()))  # some say too few bits
 
 
 def value_dtype(form: PixelForm, scale: Scale) -> np.dtype[np.generic]:
@@ -185,8 +186,8 @@ def physical(stored: NDArray[Any], scale: Scale, dtype: np.dtype[np.generic]) ->
     return values.astype(dtype)
 
 
-def rgb(stored: NDArray[Any], photometric: str, path: Path) -> NDArray[Any]:
-    """(3, frames, rows, columns) in native RGB or YBR_FULL -> RGB.
+def rgb(stored: NDArray[Any], photometric: str, path: Path | None = None) -> NDArray[Any]:
+    """(3, …, rows, columns) in RGB or YBR_FULL -> RGB.
 
     PS3.3 C.7.6.3.1.2, the equations of ITU-R BT.601 at full range.
     """
@@ -194,9 +195,9 @@ def rgb(stored: NDArray[Any], photometric: str, path: Path) -> NDArray[Any]:
         return stored
     if photometric not in ("YBR_FULL", "YBR_FULL_422") or stored.dtype != np.uint8:
         raise FormatError(
-            f"uncompressed colours of the kind {photometric}",
+            f"{stored.dtype} colours of the kind {photometric}",
             file=path,
-            expected="RGB, YBR_FULL, YBR_FULL_422 or PALETTE COLOR",
+            expected="RGB, PALETTE COLOR, or YBR_FULL or YBR_FULL_422 of 8 bits",
             remedy="export the file as RGB",
         )
     y, cb, cr = (plane.astype(np.float32) for plane in stored)
@@ -235,8 +236,11 @@ def viewed(
         values: NDArray[Any] = own_voi(physical(stored, scale, dtype), tags, form)
         values = 1 - values if scale.inverted else values
     else:
-        stored = turned(stored, form) if scale.inverted else stored
-        values = physical(stored, scale, dtype)
+        # PS3.3 C.7.6.3.1.2: the polarity is of what is shown, so a look-up table comes first.
+        turn = scale.inverted and scale.lut is None
+        values = physical(turned(stored, form) if turn else stored, scale, dtype)
+        if scale.inverted and scale.lut is not None:
+            values = np.array((1 << scale.lut.bits) - 1).astype(dtype) - values
         if like is not None and like.window is not None:
             values = windowed(values, *checked_window(like.window, tags.path))
     return values if like is None or like.dtype is None else values.astype(like.dtype, copy=False)
@@ -247,7 +251,9 @@ def own_window(tags: Tags, form: PixelForm, scale: Scale) -> tuple[float, float]
     centre, width = tags.soft_number("WindowCenter"), tags.soft_number("WindowWidth")
     if centre is None or width is None or width <= 0:
         return None
-    if scale.inverted and scale.lut is None:
+    if scale.inverted and scale.lut is not None:
+        centre = (1 << scale.lut.bits) - 1 - centre
+    elif scale.inverted:
         centre = scale.slope * sum(form.bounds) + 2 * scale.intercept - centre
     return centre, width
 
