@@ -174,6 +174,45 @@ def test_one_slice_without_orientation_is_a_plane(tmp_path: Path) -> None:
     assert geometry.spacing == pytest.approx((0.3, 0.4))
 
 
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [((0.3, 0.4, 0), Plane((0.3, 0.4))), ((0, 0, 0), None), ((0, 0.4, 1.2), None)],
+)
+def test_no_millimetres_are_made_up(tmp_path: Path, sizes: Any, expected: Plane | None) -> None:
+    other = nib.Nifti1Image(np.zeros((5, 4, 3), np.uint8), None)
+    other.to_filename(tmp_path / "x.nii")
+    data = bytearray((tmp_path / "x.nii").read_bytes())
+    data[80:92] = np.array(sizes, "<f4").tobytes()
+    data[252:256] = bytes(4)
+    (tmp_path / "x.nii").write_bytes(data)
+    assert formats.header(tmp_path / "x.nii").geometry == expected
+
+
+@pytest.mark.parametrize("geometry", [None, Plane((0.3, 0.4), "detector")])
+def test_slices_without_a_place_come_back_so(tmp_path: Path, geometry: Plane | None) -> None:
+    array = np.arange(60, dtype=np.uint8).reshape(1, 3, 4, 5)
+    formats.write(Image(array, geometry), tmp_path / "x.nii")
+    back = formats.read(tmp_path / "x.nii")
+    assert back.geometry == geometry
+    np.testing.assert_array_equal(back.array, array)
+
+
+@pytest.mark.parametrize("wrong", [(1.0, 1.0, 1.0), (float("nan"), 0.0, 0.0)])
+def test_a_bad_qform_that_is_not_used_does_not_matter(
+    tmp_path: Path, oblique: Image, wrong: tuple[float, ...]
+) -> None:
+    path = tmp_path / "x.nii"
+    formats.write(oblique, path)
+    data = bytearray(path.read_bytes())
+    data[256:268] = np.array(wrong, "<f4").tobytes()
+    path.write_bytes(data)
+    image = formats.read(path)
+    assert isinstance(image.geometry, Patient)
+    assert isinstance(oblique.geometry, Patient)
+    np.testing.assert_allclose(image.geometry.affine, oblique.geometry.affine, atol=1e-5)
+    assert image.stored["sform_qform_apart_mm"] is None
+
+
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
 def test_a_slab_keeps_its_place(tmp_path: Path, oblique: Image, suffix: str) -> None:
     path = tmp_path / f"x{suffix}"

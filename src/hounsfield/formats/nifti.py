@@ -2,8 +2,9 @@
 
 x, y, z become X, Y, Z; all axes behind them are flattened into C in the order of the file.
 Values are scaled where the header says so; unscaled ones keep their stored type. An image
-without orientation (both codes 0) of one slice is a `Plane`; of several slices it has the
-centred affine that nibabel gives it, and `stored["orientation"]` says "none".
+without orientation (both codes 0) of one slice, or of slices without a distance, is a `Plane`,
+without voxel sizes it has no geometry; else it has the centred affine that nibabel gives it,
+and `stored["orientation"]` says "none".
 """
 
 from __future__ import annotations
@@ -180,17 +181,15 @@ def _channels(fields: Fields) -> tuple[Channel, ...]:
 
 def _geometry(fields: Fields, first: int) -> Geometry:
     affine, method = affine_of(fields)
-    note = bytes(fields.values["descrip"]).split(b"\0")[0]
-    if method == "none" and fields.dim[2] == 1:
-        if note == nifti_write.NO_GEOMETRY:
-            return None
+    if method == "none":
+        note = bytes(fields.values["descrip"]).split(b"\0")[0]
         # The shortest decimal of the stored float32 or float64: 0.1, not 0.10000000149
-        sizes = (abs(float(str(size))) for size in fields.values["pixdim"][1:3])
-        x, y = (size * fields.millimetres for size in sizes)
-        named = nifti_write.CALIBRATIONS.get(note, "unknown")
-        return Plane((x, y), named) if x > 0 and y > 0 else None
-    if method == "none" and note == nifti_write.NO_GEOMETRY:
-        return None
+        sizes = (abs(float(str(size))) for size in fields.values["pixdim"][1:4])
+        x, y, z = (size * fields.millimetres for size in sizes)
+        if note == nifti_write.NO_GEOMETRY or not (x > 0 and y > 0):
+            return None
+        if fields.dim[2] == 1 or z == 0 or note in nifti_write.CALIBRATIONS:
+            return Plane((x, y), nifti_write.CALIBRATIONS.get(note, "unknown"))
     old_from_new = np.eye(4)
     old_from_new[2, 3] = first
     return Patient(affine @ old_from_new)

@@ -198,13 +198,17 @@ def affine_of(fields: Fields) -> tuple[NDArray[np.float64], str]:
 
 
 def disagreement(fields: Fields) -> float | None:
-    """How far sform and qform put a corner apart, in mm; None unless both are set."""
+    """How far sform and qform put a corner apart, in mm; None unless both are set and sound."""
     if fields.values["sform_code"] <= 0 or fields.values["qform_code"] <= 0:
         return None
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in fields.dim[:3]])).reshape(3, -1)
     corners = np.vstack([corners, np.ones(corners.shape[1])])
-    apart = (_sform(fields) - _qform(fields)) @ corners
-    return float(np.linalg.norm(apart[:3], axis=0).max() * fields.millimetres)
+    try:
+        apart = (_sform(fields) - _qform(fields)) @ corners
+    except GeometryError:
+        return None  # a bad qform is not used where there is an sform
+    most = float(np.linalg.norm(apart[:3], axis=0).max() * fields.millimetres)
+    return most if np.isfinite(most) else None
 
 
 def _sform(fields: Fields) -> NDArray[np.float64]:

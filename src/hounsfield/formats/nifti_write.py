@@ -79,7 +79,7 @@ def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
     if isinstance(image.geometry, Patient):
         _place(header, image.geometry)
     elif isinstance(image.geometry, Plane):
-        header["pixdim"][1:3] = image.geometry.spacing
+        header["pixdim"][1:4] = (*image.geometry.spacing, 1 if z == 1 else 0)
         header["descrip"] = _NOTES[image.geometry.calibration]
     else:
         header["xyzt_units"] = 0
