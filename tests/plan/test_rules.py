@@ -56,6 +56,14 @@ def test_steps_follow_the_number_of_cases(
     assert (plan["training.batch"], plan["training.epochs"]) == (batch, epochs)
 
 
+@pytest.mark.parametrize(("bits", "clip"), [(8, "none"), (16, None), (32, None), (0, None)])
+def test_only_tiny_pictures_of_8_bits_are_taken_as_windowed(
+    facts: Facts, bits: int, clip: str | None
+) -> None:
+    assert chosen(facts(bits=bits, **TINY)).get("preprocessing.clip") == clip
+    assert "preprocessing.clip" not in chosen(facts(bits=bits))
+
+
 def test_the_rate_grows_with_the_root_of_the_batch(facts: Facts) -> None:
     rates = [
         chosen(facts(), training__batch=batch)["training.learning_rate"] for batch in (32, 128)

@@ -46,6 +46,7 @@ class Fingerprint(BaseModel):
     largest: int
     depth: int  # the largest number of slices
     colour: bool
+    bits: int = 0  # that a value takes, the most of the files looked at; 0: none could be
     channels: tuple[str, ...]  # the names of a case's inputs
     modalities: dict[str, int]
     formats: dict[str, int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,8 +11,12 @@ from typing import Any
 import polars as pl
 import psutil
 
+from hounsfield import formats
 from hounsfield.catalog.fingerprint import Fingerprint, Machine
 from hounsfield.catalog.tables import Catalog
+from hounsfield.errors import InputError
+
+LOOKED_AT = 16  # files of a source and format, at least where there are so many
 
 
 def fingerprint(catalog: Catalog, cases: Sequence[str], strata: Sequence[str]) -> Fingerprint:
@@ -30,6 +35,7 @@ def fingerprint(catalog: Catalog, cases: Sequence[str], strata: Sequence[str]) -
         largest=int(_number(sides.max())),
         depth=int(_number(images["depth"].max())),
         colour=_number((images["channels"] == 3).mean()) > 0.5,
+        bits=_bits(part),
         channels=tuple(one["channel"] for one in inputs),
         modalities=_counts(images["modality"].fill_null("unknown")),
         formats=_counts(images["format"]),
@@ -52,6 +58,17 @@ def machine() -> Machine:
         gpu=gpu,
         gpu_memory_gb=round(memory / 2**30, 1),
     )
+
+
+def _bits(catalog: Catalog) -> int:
+    """The most bits of a value, by the headers of a few files of each source and format."""
+    bits = [0]
+    for _, mine in catalog.images.group_by("source", "format"):
+        few = mine["image"].gather_every(max(1, mine.height // LOOKED_AT))
+        for source in catalog.sources(few.to_list()):
+            with contextlib.suppress(InputError, OSError):  # told when the images are prepared
+                bits.append(8 * formats.header(source).dtype.itemsize)
+    return max(bits)
 
 
 def _counts(series: pl.Series) -> dict[str, int]:

@@ -37,8 +37,9 @@ def _preprocessing(choosing: Choosing) -> Iterator[Choice]:
     if facts.tiny:
         size = (max(8, facts.height), max(8, facts.width))
         yield Choice("preprocessing.size", size, f"pictures of at most {facts.largest} px stay so")
-        why = "8-bit pictures are already windowed"
-        yield Choice("preprocessing.clip", "none", why)
+        if facts.bits == 8:
+            why = "tiny 8-bit pictures are already windowed"
+            yield Choice("preprocessing.clip", "none", why)
     else:
         why = "fine enough for most findings, coarse enough for a quick network"
         yield Choice("preprocessing.size", (224, 224), why)
