@@ -40,7 +40,7 @@ versions: setup
 
 # By hand: rates over seeds, random kills, coverage of intervals. Results lie in tests/long/results.
 test-long: setup
-	for script in tests/long/*.py; do $(BIN)/python $$script || exit 1; done
+	for script in tests/long/*.py; do REAL_DATA=$(REAL_DATA) $(BIN)/python $$script || exit 1; done
 
 bench: setup
 	$(BIN)/python benches/run.py
