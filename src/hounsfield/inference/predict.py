@@ -19,30 +19,46 @@ from hounsfield.training.learner import in_format
 Progress = Callable[[int, int], None]
 
 
-def predict_cases(
+def each_prediction(
     task: Task[Any, Any],
     settings: Settings,
     plan: Plan,
     networks: Sequence[nn.Module],
     prepared: tuple[Cache, Sequence[str]],
     progress: Progress | None = None,
-) -> list[Any]:
-    """One prediction a case of the cache, in order; several networks and views are combined."""
+) -> Iterator[Any]:
+    """One prediction a case of the cache, in order; several networks and views are combined.
+
+    Each is brought to its image's own grid when it is asked for, so that a data set's label maps
+    need never be in memory together.
+    """
     cache, cases = prepared
     device = next(networks[0].parameters()).device
-    found: list[Any] = []
-    with torch.inference_mode(), _evaluating(networks), _precision(plan, device):
-        for raw in batches(CaseDataset(cache, cases, None), plan.training.batch):
+    torch.set_num_threads(plan.training.threads)  # it decides the last bits of a sum
+    done = 0
+    for raw in batches(CaseDataset(cache, cases, None), plan.training.batch):
+        with torch.inference_mode(), _evaluating(networks), _precision(plan, device):
             images = normalise(raw.images.to(device), plan.preprocessing)
             images = in_format(images, plan.training.memory_format)
             views = [list(_views(task, settings, n, images, plan)) for n in networks]
-            each = zip(*(view for mine in views for view in mine), strict=True)
-            for row, several in zip(raw.rows, each, strict=True):
-                one = task.combine(several) if len(several) > 1 else several[0]
-                found.append(task.restore(one, cache.prepared(cases[row])))
-            if progress:
-                progress(len(found), len(cases))
-    return found
+        each = zip(*(view for mine in views for view in mine), strict=True)
+        for row, several in zip(raw.rows, each, strict=True):
+            one = task.combine(several) if len(several) > 1 else several[0]
+            yield task.restore(one, cache.prepared(cases[row]))
+        done += len(raw.rows)
+        if progress:
+            progress(done, len(cases))
+
+
+def predict_cases(
+    task: Task[Any, Any],
+    settings: Settings,
+    plan: Plan,
+    networks: Sequence[nn.Module],
+    prepared: tuple[Cache, Sequence[str]],
+) -> list[Any]:
+    """All of `each_prediction` at once, of few cases."""
+    return list(each_prediction(task, settings, plan, networks, prepared))
 
 
 def _views(

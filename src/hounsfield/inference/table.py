@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from hounsfield.errors import RunError
 from hounsfield.files import whole_file
 from hounsfield.tasks.contract import Calibration, Settings, Task
 
+CHUNK = 16  # cases whose predictions, perhaps of full size, are in memory together
 FIRST = ("image", "patient", "split", "label", "prediction")
 
 
 @dataclass(frozen=True, eq=False)
 class Predicted:
-    """Predictions of some cases, in the same order as their truths and parts."""
+    """Predictions of some cases, in the same order as their truths and parts.
+
+    The predictions are taken once, a few at a time: they may be made as they are asked for.
+    """
 
     cases: Sequence[str]
     parts: Sequence[str]  # "train", "val", "test" or "new"
-    predictions: Sequence[Any]
+    predictions: Iterable[Any]
     truths: Sequence[Any]
     unlike: Sequence[str] | None = None
 
@@ -37,7 +42,8 @@ def write_predictions(
     calibration: Calibration,
 ) -> Path:
     """Write predictions.csv, submission.csv and the task's own files; each whole or not at all."""
-    own = task.rows(done.predictions, done.truths, calibration, settings)
+    predictions = _saved(done, folder, task)
+    own = rows_of(predictions, done.truths, task, settings, calibration)
     patients = dict(catalog.cases.select("case", "patient").rows())
     front = pl.DataFrame(
         {
@@ -51,12 +57,28 @@ def write_predictions(
     table = pl.concat([front, own], how="horizontal")
     if done.unlike is not None:
         table = table.with_columns(unlike=pl.Series(list(done.unlike), dtype=pl.String))
-    for case, prediction in zip(done.cases, done.predictions, strict=True):
-        task.save(prediction, folder, case)
     short = table.select(id="image", label="prediction")
     _write(short, folder / "submission.csv")
     _write(table, folder / "predictions.csv")
     return folder / "predictions.csv"
+
+
+def rows_of(
+    predictions: Iterable[Any],
+    truths: Sequence[Any],
+    task: Task[Any, Any],
+    settings: Settings,
+    calibration: Calibration,
+) -> pl.DataFrame:
+    """The task's columns of predictions that are made as they are asked for, a few at a time."""
+    pairs = zip(predictions, truths, strict=True)
+    tables = []
+    while chunk := list(islice(pairs, CHUNK)):
+        found, known = zip(*chunk, strict=True)
+        tables.append(task.rows(found, known, calibration, settings))
+    # A chunk without a truth lacks the columns of scores.
+    tables = tables or [task.rows((), (), calibration, settings)]
+    return pl.concat(tables, how="diagonal_relaxed")
 
 
 def read_predictions(folder: Path) -> pl.DataFrame:
@@ -75,6 +97,13 @@ def read_predictions(folder: Path) -> pl.DataFrame:
     text = dict.fromkeys((*FIRST, "unlike"), pl.String)
     table = pl.read_csv(path, schema_overrides=text)
     return table.with_columns(pl.col(pl.String).fill_null(""))
+
+
+def _saved(done: Predicted, folder: Path, task: Task[Any, Any]) -> Iterator[Any]:
+    """The predictions, each with its own files written."""
+    for case, prediction in zip(done.cases, done.predictions, strict=True):
+        task.save(prediction, folder, case)
+        yield prediction
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:

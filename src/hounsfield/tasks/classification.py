@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -158,12 +158,12 @@ class Classification:
 
     def calibrate(
         self,
-        predictions: Sequence[Logits],
+        predictions: Iterable[Logits],
         truths: Sequence[Any],
         settings: ClassSettings,
         wanted: Wanted,
     ) -> Calibration:
-        logits, truth = np.stack(predictions), np.array(truths)
+        logits, truth = np.stack(list(predictions)), np.array(truths)
         values: tuple[float, ...] = (1.0,)
         reasons = ["temperature: not fitted"]
         if wanted.temperature:

@@ -6,7 +6,7 @@ inference, evaluation, report and command line call these and know no task by it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -165,8 +165,10 @@ class Task(Protocol[S, P]):
         ...
 
     def calibrate(
-        self, predictions: Sequence[P], truths: Sequence[Any], settings: S, wanted: Wanted
-    ) -> Calibration: ...
+        self, predictions: Iterable[P], truths: Sequence[Any], settings: S, wanted: Wanted
+    ) -> Calibration:
+        """Predictions are made as they are asked for; large ones that are not needed, never."""
+        ...
 
     def rows(
         self,

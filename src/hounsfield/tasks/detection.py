@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ class Detection:
 
     def calibrate(
         self,
-        predictions: Sequence[Found],
+        predictions: Iterable[Found],
         truths: Sequence[Any],
         settings: BoxSettings,
         wanted: Wanted,

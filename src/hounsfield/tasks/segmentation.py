@@ -165,7 +165,7 @@ class Segmentation:
 
     def calibrate(
         self,
-        predictions: Sequence[Map],
+        predictions: Iterable[Map],
         truths: Sequence[Any],
         settings: MaskSettings,
         wanted: Wanted,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from hounsfield.inference.predict import predict_cases
+from hounsfield.inference.predict import each_prediction
 from hounsfield.inference.table import Predicted, write_predictions
 from hounsfield.inference.unlike import Ranges
 from hounsfield.run import save_model
@@ -22,55 +23,61 @@ def predict_parts(study: Study, networks: Sequence[nn.Module], tell: Progress) -
 
     With folds, each case outside the test part is predicted by the members that did not see it.
     """
-    val, found = _out_of_fold(study, networks, tell)
-    truths = study.truths(val)
-    calibration = Calibration()
-    if val:
-        plan = study.plan.evaluation
-        wanted = Wanted(plan.threshold, plan.calibrate)
-        calibration = study.task.calibrate(found, truths, study.settings, wanted)
-        save_model(study.run.calibration_file, calibration)
-        _write(study, "val", Predicted(val, ["val"] * len(val), found, truths))
-    save_model(study.run.calibration_file, calibration)
+    _predict_val(study, networks, tell)
     test = study.run.split.cases("test")
     if test:
-        predictions = _predict(study, networks, test, tell)
-        parts = ["test"] * len(test)
-        _write(study, "test", Predicted(test, parts, predictions, study.truths(test)))
+        found, parts = _each(study, networks, test, tell), ["test"] * len(test)
+        _write(study, "test", Predicted(test, parts, found, study.truths(test)))
 
 
 def predict_new(study: Study, out: Path, tell: Progress) -> Path:
     """All cases of the study's catalog, by all members; those unlike the training are marked."""
     networks = [trained(member, study) for member in study.run.members]
     cases = study.catalog.cases["case"].to_list()
-    predictions = _predict(study, networks, cases, tell)
     ranges = Ranges.model_validate_json(study.run.ranges_file.read_bytes())
     unlike = ranges.check(study.catalog, study.cache, cases)
-    done = Predicted(cases, ["new"] * len(cases), predictions, study.truths(cases), unlike)
+    found = _each(study, networks, cases, tell)
+    done = Predicted(cases, ["new"] * len(cases), found, study.truths(cases), unlike)
     return write_predictions(
         out, done, study.catalog, study.task, study.settings, study.run.calibration
     )
 
 
+def _predict_val(study: Study, networks: Sequence[nn.Module], tell: Progress) -> None:
+    held = [study.run.split.fold(fold)[1] for fold in range(study.plan.training.folds)]
+    val = [case for cases in held for case in cases]
+    if not val:
+        save_model(study.run.calibration_file, Calibration())
+        return
+    found, looked_at = _out_of_fold(study, networks, held, tell), list[Any]()
+    truths, plan = study.truths(val), study.plan.evaluation
+    wanted = Wanted(plan.threshold, plan.calibrate)
+    calibration = study.task.calibrate(_noted(found, looked_at), truths, study.settings, wanted)
+    save_model(study.run.calibration_file, calibration)
+    every = chain(looked_at, found)  # what calibrating did not look at is yet to be made
+    _write(study, "val", Predicted(val, ["val"] * len(val), every, truths))
+
+
 def _out_of_fold(
-    study: Study, networks: Sequence[nn.Module], tell: Progress
-) -> tuple[list[str], list[Any]]:
-    cases: list[str] = []
-    found: list[Any] = []
-    for fold in range(study.plan.training.folds):
-        _, val = study.run.split.fold(fold)
+    study: Study, networks: Sequence[nn.Module], held: Sequence[Sequence[str]], tell: Progress
+) -> Iterator[Any]:
+    for fold, cases in enumerate(held):
         members = zip(study.run.members, networks, strict=True)
         mine = [network for member, network in members if member.fold == fold]
-        if val:
-            found += _predict(study, mine, val, tell)
-            cases += val
-    return cases, found
+        if cases:
+            yield from _each(study, mine, cases, tell)
 
 
-def _predict(
+def _noted(items: Iterator[Any], into: list[Any]) -> Iterator[Any]:
+    for one in items:
+        into.append(one)
+        yield one
+
+
+def _each(
     study: Study, networks: Sequence[nn.Module], cases: Sequence[str], tell: Progress
-) -> list[Any]:
-    return predict_cases(
+) -> Iterator[Any]:
+    return each_prediction(
         study.task,
         study.settings,
         study.plan,
