@@ -29,11 +29,16 @@ def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     assert path.read_text() == "new"
 
 
-def test_a_private_file_is_its_owners(tmp_path: Path) -> None:
-    write_text(tmp_path / "key", "secret", private=True)
-    write_text(tmp_path / "table", "open")
-    assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
-    assert (tmp_path / "table").stat().st_mode & 0o777 == 0o644
+def test_a_private_file_is_its_owners_and_others_obey_the_umask(tmp_path: Path) -> None:
+    for umask, mode in ((0o022, 0o644), (0o077, 0o600), (0o002, 0o664)):
+        before = os.umask(umask)
+        try:
+            write_text(tmp_path / "key", "secret", private=True)
+            write_text(tmp_path / "table", "open")
+        finally:
+            os.umask(before)
+        assert (tmp_path / "key").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "table").stat().st_mode & 0o777 == mode
 
 
 def test_a_suffix_is_kept_for_writers_that_look_at_it(tmp_path: Path) -> None:

@@ -39,6 +39,19 @@ def test_spacing_and_affine_become_geometry() -> None:
     np.testing.assert_array_equal(geometry.affine, affine)
 
 
+@pytest.mark.parametrize(
+    "spacing", [(0.1, 0.2, 0), (0.1, -0.2, 3), (0.1, 0.2, float("nan")), (0.1, 0), (1,), (1,) * 4]
+)
+def test_a_spacing_that_is_none_is_refused(spacing: tuple[float, ...]) -> None:
+    with pytest.raises(GeometryError):
+        Image.from_numpy(np.zeros((3, 4, 5)), spacing=spacing)
+
+
+def test_spacing_and_affine_exclude_each_other() -> None:
+    with pytest.raises(GeometryError, match="spacing and affine"):
+        Image.from_numpy(np.zeros((3, 4, 5)), spacing=(1, 1, 1), affine=np.eye(4))
+
+
 def test_without_geometry_there_are_no_millimetres() -> None:
     with pytest.raises(GeometryError, match="no millimetres"):
         _ = Image.from_numpy(np.zeros((4, 5))).spacing

@@ -92,6 +92,24 @@ def test_a_plane_is_two_dimensional() -> None:
         interop.to_nibabel(image)
 
 
+def test_a_turned_plane_is_refused() -> None:
+    other = interop.to_sitk(Image(np.zeros((1, 1, 4, 5), np.uint8), Plane((0.1, 0.2))))
+    other.SetDirection((-1, 0, 0, 1))
+    with pytest.raises(GeometryError, match="direction"):
+        interop.from_sitk(other)
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs"),
+    [("int64", "int64"), ("uint64", "uint64"), ("float16", "float32"), ("bool", "uint8")],
+)
+def test_nibabel_takes_every_type(kind: str, theirs: str) -> None:
+    array = np.arange(60).reshape(1, 3, 4, 5).astype(kind)
+    other = interop.to_nibabel(Image(array, Patient(np.diag([2.0, 3, 4, 1]))))
+    assert other.get_data_dtype() == theirs
+    np.testing.assert_array_equal(np.asanyarray(other.dataobj), array[0].T)
+
+
 def test_what_cannot_be_kept_is_refused() -> None:
     sheared = np.eye(4)
     sheared[0, 1] = 0.3

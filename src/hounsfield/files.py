@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,13 +27,14 @@ def whole_path(path: Path, *, suffix: str = ".part", private: bool = False) -> I
     part: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
-        part = Path(name)  # made with mode 0600
-        os.close(handle)
+        part = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{suffix}")
+        # The user's umask has its say in the mode of what is not private.
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
         yield part
         with part.open("rb+") as file:
             os.fsync(file.fileno())
-        part.chmod(0o600 if private else 0o644)
+        if private:
+            part.chmod(0o600)  # a writer may have made the file anew
         part.replace(path)
     except OSError as error:
         raise storage_error(error, path) from error

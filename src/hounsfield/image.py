@@ -116,10 +116,16 @@ RGB = tuple(Channel(name=name, colour=name) for name in ("red", "green", "blue")
 
 
 def _geometry(spacing: Sequence[float] | None, affine: NDArray[Any] | None) -> Geometry:
+    if affine is not None and spacing is not None:
+        raise GeometryError("spacing and affine were given", remedy="give one; an affine has both")
     if affine is not None:
         return Patient(affine)
     if spacing is None:
         return None
     if len(spacing) == 2:
         return Plane((float(spacing[0]), float(spacing[1])))
+    if len(spacing) != 3 or not all(np.isfinite(size) and size > 0 for size in spacing):
+        raise GeometryError(
+            f"a spacing of {tuple(spacing)}", expected="(x, y) or (x, y, z), each above 0 mm"
+        )
     return Patient(np.diag([*map(float, spacing), 1.0]))

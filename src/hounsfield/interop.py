@@ -18,10 +18,16 @@ if TYPE_CHECKING:
     import SimpleITK
 
 _RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+_KINDS: dict[np.dtype[Any], Any] = {
+    np.dtype(np.bool_): np.uint8,
+    np.dtype(np.float16): np.float32,
+}
 
 
 def to_nibabel(image: Image) -> nibabel.Nifti1Image:
     """A nibabel image (x, y, z) or (x, y, z, channel) that shares the voxels.
+
+    Booleans become uint8 and half floats float32, which NIfTI has.
 
     Raises:
         GeometryError: the image is a plane, whose place in the body is not known.
@@ -35,9 +41,10 @@ def to_nibabel(image: Image) -> nibabel.Nifti1Image:
             remedy="write it with hf.write, or give it an affine",
         )
     affine = image.geometry.affine if image.geometry else None
-    voxels = image.array.astype(np.uint8) if image.array.dtype == np.bool_ else image.array
+    voxels = image.array.astype(_KINDS.get(image.array.dtype, image.array.dtype), copy=False)
     axes = np.moveaxis(voxels, (3, 2, 1, 0), (0, 1, 2, 3))
-    return nib.Nifti1Image(axes[..., 0] if image.shape[0] == 1 else axes, affine)
+    axes = axes[..., 0] if image.shape[0] == 1 else axes
+    return nib.Nifti1Image(axes, affine, dtype=voxels.dtype)
 
 
 def from_nibabel(other: Any) -> Image:
@@ -64,8 +71,7 @@ def to_sitk(image: Image) -> SimpleITK.Image:
             "this image has no geometry, and SimpleITK would take it for 1 mm",
             remedy="give Image.from_numpy a spacing or an affine",
         )
-    kinds = {np.dtype(np.bool_): np.uint8, np.dtype(np.float16): np.float32}
-    voxels = image.array.astype(kinds.get(image.array.dtype, image.array.dtype), copy=False)
+    voxels = image.array.astype(_KINDS.get(image.array.dtype, image.array.dtype), copy=False)
     flat = isinstance(image.geometry, Plane)
     if flat and image.shape[1] != 1:
         raise GeometryError("several slices with the geometry of a plane")
@@ -89,7 +95,11 @@ def to_sitk(image: Image) -> SimpleITK.Image:
 
 
 def from_sitk(other: Any) -> Image:
-    """An image from a SimpleITK one of two or three dimensions; vectors become channels."""
+    """An image from a SimpleITK one of two or three dimensions; vectors become channels.
+
+    Raises:
+        GeometryError: a 2-D image that is turned or mirrored.
+    """
     itk = _simple_itk()
     dimensions = other.GetDimension()
     if dimensions not in (2, 3):
@@ -103,6 +113,12 @@ def from_sitk(other: Any) -> Image:
 
 def _from_itk(other: Any, dimensions: int) -> Geometry:
     if dimensions == 2:
+        if not np.allclose(other.GetDirection(), (1, 0, 0, 1)):
+            raise GeometryError(
+                f"a 2-D image with the direction {other.GetDirection()}",
+                expected="the identity: a plane has no direction",
+                remedy="set the direction to the identity, or make the image 3-D",
+            )
         x, y = other.GetSpacing()
         return Plane((x, y))
     lps_from_voxel = np.eye(4)

@@ -115,6 +115,7 @@ def test_missing_empty_folder_text_and_forbidden(tmp_path: Path) -> None:
         "nowhere.dcm": "no such file",
         "empty.dcm": "0 bytes",
         "text.png": "no known",
+        "text.png/below": "no such file",
         ".": "folder",
     }
     for name, message in cases.items():
@@ -130,6 +131,24 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     path.chmod(0)
     with pytest.raises(FormatError, match="permission"):
         formats.read(path)
+
+
+@pytest.mark.parametrize("number", [5, 107])  # EIO, ENODATA
+def test_a_disk_that_fails_is_named(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.png"
+    formats.write(Image.from_numpy(PIXELS), path)
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(FormatError, match=os.strerror(number)):
+        formats.read(path)
+    monkeypatch.setattr(formats, "sniff", lambda path: "png")
+    with pytest.raises(FormatError, match=os.strerror(number)):
+        formats.header(Source.of(path))
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:
@@ -231,7 +250,7 @@ def test_an_interrupted_write_leaves_what_was_there(
     formats.write(Image.from_numpy(PIXELS), path)
     before = path.read_bytes()
 
-    def stopped(image: Image, part: Path, like: Any) -> None:
+    def stopped(image: Image, part: Path) -> None:
         part.write_bytes(before[:10])
         raise KeyboardInterrupt
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 
 import imagecodecs
@@ -133,3 +135,38 @@ def test_a_window_of_a_picture(tmp_path: Path) -> None:
     np.testing.assert_allclose(values, [0, 0.5, 1])
     with pytest.raises(FormatError, match="VOI"):
         formats.read(tmp_path / "x.png", like=Like(voi=True))
+
+
+def _png(path: Path, side: int, bits: int, kind: int, samples: int) -> None:
+    """An empty picture; only its palette's first colour is seen."""
+    row = 1 + (side * bits * samples + 7) // 8
+    blocks = {
+        b"IHDR": struct.pack(">IIBBBBB", side, side, bits, kind, 0, 0, 0),
+        b"PLTE": bytes((7, 8, 9)),
+        b"IDAT": zlib.compress(bytes(row * side), 9),
+        b"IEND": b"",
+    }
+    data = b"\x89PNG\r\n\x1a\n"
+    for name, body in blocks.items():
+        data += struct.pack(">I", len(body)) + name + body
+        data += struct.pack(">I", zlib.crc32(name + body))
+    path.write_bytes(data)
+
+
+def test_an_empty_picture_is_no_lie(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    _png(path, 9000, 1, 3, 1)
+    image = formats.read(path)
+    assert image.array[:, 0, 5, 6].tolist() == [7, 8, 9]
+    assert image.shape == (3, 1, 9000, 9000)
+
+
+def test_a_picture_of_bits_that_promises_too_much(tmp_path: Path) -> None:
+    path = tmp_path / "x.png"
+    _png(path, 8000, 8, 2, 3)
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 24000, 24000)  # nine times as many pixels
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="promises"):
+        formats.header(Source.of(path))

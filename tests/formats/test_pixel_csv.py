@@ -32,6 +32,10 @@ def test_a_row_is_a_picture_from_the_top_left(tmp_path: Path) -> None:
     header = pixel_csv.header(second)
     assert (header.shape, header.dtype) == (image.shape, image.array.dtype)
     assert pixel_csv.read(first, Like(dtype=np.dtype(np.float32))).array.dtype == np.float32
+    shown = pixel_csv.read(first, Like(window=(1, 2))).array
+    assert shown.tolist() == [[[[0, 0.5], [1, 1]]]]
+    with pytest.raises(FormatError, match="no VOI LUT"):
+        pixel_csv.read(first, Like(voi=True))
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
 from hounsfield.files import whole_path
 from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, Source
+from hounsfield.formats.guard import refusing
 from hounsfield.image import Image
 
 # name -> module, imported when first needed; asked in this order, by content
@@ -36,13 +37,13 @@ def sniff(path: str | Path) -> str:
     """The name of the format that a file's content shows, whatever its suffix.
 
     Raises:
-        FormatError: the file is missing, empty, or of no known format.
+        FormatError: the file is missing, unreadable, empty, or of no known format.
     """
     path = Path(path)
     try:
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise FormatError(
             "there is no such file", file=path, remedy="check the path for a typing error"
         ) from None
@@ -56,6 +57,12 @@ def sniff(path: str | Path) -> str:
         raise FormatError(
             "no permission to read this file", file=path, remedy="ask its owner, or copy it"
         ) from None
+    except OSError as error:
+        raise FormatError(
+            f"the file cannot be read ({error.strerror})",
+            file=path,
+            remedy="check the disk and the connection to it, then copy the file",
+        ) from error
     if not head:
         raise FormatError("the file is empty (0 bytes)", file=path, remedy="copy it again")
     for name in FORMATS:
@@ -72,13 +79,17 @@ def sniff(path: str | Path) -> str:
 def find(path: str | Path) -> list[Source]:
     """The images in one file (several in an .npz), without reading their pixels."""
     path = Path(path)
-    return load(sniff(path)).find(path)
+    module = load(sniff(path))
+    with refusing(path, "the file"):
+        return module.find(path)
 
 
 def header(source: Source | str | Path) -> Header:
     """An image's header; no pixel is decoded."""
     one = _one(source)
-    return load(sniff(one.file)).header(one)
+    module = load(sniff(one.file))
+    with refusing(one.file, "the header"):
+        return module.header(one)
 
 
 def read(source: Source | str | Path, *, like: Like | None = None) -> Image:
@@ -88,7 +99,9 @@ def read(source: Source | str | Path, *, like: Like | None = None) -> Image:
         FormatError: missing, truncated, of no known format, or holding several images.
     """
     one = _one(source)
-    return load(sniff(one.file)).read(one, like)
+    module = load(sniff(one.file))
+    with refusing(one.file, "the image"):
+        return module.read(one, like)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,7 +155,7 @@ def writable() -> dict[str, str]:
     return {load(name).SUFFIX: name for name in FORMATS if hasattr(load(name), "write")}
 
 
-def write(image: Image, path: str | Path, *, like: Header | None = None) -> None:
+def write(image: Image, path: str | Path) -> None:
     """Write an image in the format of the path's suffix, whole or not at all.
 
     Raises:
@@ -154,7 +167,7 @@ def write(image: Image, path: str | Path, *, like: Header | None = None) -> None
     name = format_of(path)
     module: Any = load(name)
     with whole_path(path, suffix=suffix) as part:
-        module.write(image, part, like)
+        module.write(image, part)
 
 
 def _suffix(path: Path) -> str:

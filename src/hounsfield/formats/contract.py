@@ -7,7 +7,7 @@ find(path) -> list[Source]                     the images in a file, without the
 header(source) -> Header                       what is known without decoding pixels
 read(source, like=None) -> Image               the pixels, as physical values
 slab(source, z0, z1) -> Image                  optional: some planes without the rest
-write(image, path, like=None) -> None          optional: whole or not at all
+write(image, path) -> None                     optional: whole or not at all
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
     name = formats.format_of(target)
     image = formats.read(_one_plane(opened, choices), like=_like(choices))
     try:
-        formats.write(_spread(image, choices), target, like=opened.header)
+        formats.write(_spread(image, choices), target)
     except FormatError as error:
         raise FormatError(
             error.problem, file=opened.source.file, expected=error.expected, remedy=error.remedy

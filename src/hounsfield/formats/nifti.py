@@ -99,7 +99,7 @@ def slab(source: Source, z0: int, z1: int) -> Image:
         return Image(array, head.geometry, head.channels, _stored(fields))
 
 
-def write(image: Image, path: Path, like: Header | None = None) -> None:
+def write(image: Image, path: Path) -> None:
     """Write NIfTI-1, or NIfTI-2 where an axis is longer than 32,767; every value is kept.
 
     Raises:

@@ -76,7 +76,7 @@ def read(source: Source, like: Like | None = None) -> Image:
         return Image(as_small(values), None, head.channels, {"format": "numpy"})
 
 
-def write(image: Image, path: Path, like: Header | None = None) -> None:
+def write(image: Image, path: Path) -> None:
     """An .npy of shape (C, Z, Y, X), or (Y, X, 3) for an 8-bit colour picture; no geometry."""
     array = image.array
     if image.channels == RGB and array.dtype == np.uint8 and image.shape[1] == 1:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
+from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Header, Like, Source
 from hounsfield.image import Image
 
@@ -55,16 +56,14 @@ def read(source: Source, like: Like | None = None) -> Image:
     """The picture of a row; the table is parsed once and kept while it is in use.
 
     Raises:
-        FormatError: no such row, or a cell that is no whole number from 0 to 255.
+        FormatError: no such row, a cell that is no whole number from 0 to 255, or a VOI LUT
+            is asked for.
     """
     state, row = _state(source.file), _row(source)
     side, table = _side(*state), _table(*state)
     if row >= len(table):
         raise _error(source.file, f"there is no row {row}, only {len(table)}")
-    picture = table[row].reshape(1, 1, side, side)
-    if like is not None and like.dtype is not None:
-        picture = picture.astype(like.dtype)
-    return Image(picture)
+    return Image(chosen(table[row].reshape(1, 1, side, side), like, source.file))
 
 
 def count(path: Path) -> int:

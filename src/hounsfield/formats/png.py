@@ -23,8 +23,14 @@ EXTRA = None
 
 _END = b"IEND\xaeB`\x82"
 _MAGIC = b"\x89PNG\r\n\x1a\n"
-# colour type -> (name, samples we keep), PNG specification 11.2.2
-_TYPES = {0: ("grey", 1), 2: ("RGB", 3), 3: ("palette", 3), 4: ("grey + alpha", 1), 6: ("RGBA", 3)}
+# colour type -> (name, samples we keep, samples stored), PNG specification 11.2.2
+_TYPES = {
+    0: ("grey", 1, 1),
+    2: ("RGB", 3, 3),
+    3: ("palette", 3, 1),
+    4: ("grey + alpha", 1, 2),
+    6: ("RGBA", 3, 4),
+}
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -49,11 +55,11 @@ def header(source: Source) -> Header:
     columns, rows, bits, kind = unpack_from(">IIBB", head, 16)
     if kind not in _TYPES or bits not in (1, 2, 4, 8, 16):
         raise FormatError(f"PNG of colour type {kind} with {bits} bits", file=path)
-    name, samples = _TYPES[kind]
+    name, samples, stored = _TYPES[kind]
     dtype = np.dtype(np.uint16 if bits == 16 else np.uint8)
-    stored = 4 if kind == 6 else samples
+    spread = samples * dtype.itemsize * 8 / (stored * bits)  # a bit of a palette becomes 3 bytes
     found = path.stat().st_size
-    check_promise(path, (rows, columns, stored * bits, 1), np.dtype("u1"), found * 8, DEFLATE_RATIO)
+    check_promise(path, (samples, rows, columns), dtype, found, DEFLATE_RATIO * spread)
     return Header(
         format="png",
         shape=(samples, 1, rows, columns),
@@ -84,7 +90,7 @@ def read(source: Source, like: Like | None = None) -> Image:
         return Image(as_small(array), None, head.channels, image.stored)
 
 
-def write(image: Image, path: Path, like: Header | None = None) -> None:
+def write(image: Image, path: Path) -> None:
     """One grey or RGB picture of 8 or 16 bits, lossless; the pixel size is not kept.
 
     Raises:

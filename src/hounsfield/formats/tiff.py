@@ -70,7 +70,7 @@ def read(source: Source, like: Like | None = None) -> Image:
         return Image(as_small(chosen(array, like, source.file)), None, head.channels, stored)
 
 
-def write(image: Image, path: Path, like: Header | None = None) -> None:
+def write(image: Image, path: Path) -> None:
     """Grey or RGB pages along Z, deflated, lossless; the voxel size is not kept.
 
     Raises:
