@@ -1,10 +1,11 @@
 """How many copies are found and how many strangers are taken for copies, over many phantoms.
 
-    python -P tests/long/near_duplicates.py --work FOLDER
+    python -P tests/long/near_duplicates.py                  all of it, from the start
+    python -P tests/long/near_duplicates.py --work FOLDER    goes on where it was stopped
 
 Every patient's picture is searched among all; for the first `--copied` patients each version of
-tests/audit/test_near.py is then searched among all originals. A run that was stopped goes on
-where it was: pictures are kept in `--work`.
+tests/audit/test_near.py is then searched among all originals. Pictures are kept in `--work`;
+without it they are gone at the end.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import importlib.util
 import json
 import multiprocessing
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -70,10 +72,20 @@ def main() -> None:
     parser.add_argument("--copied", type=int, default=200)
     parser.add_argument("--seed", type=int, default=2024)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--work", type=Path, help="a folder; a temporary one if not given")
     parser.add_argument("--out", type=Path, default=RESULTS)
     given = parser.parse_args()
-    given.work.mkdir(parents=True, exist_ok=True)
+    if given.work is not None:
+        given.work.mkdir(parents=True, exist_ok=True)
+        measure(given)
+        return
+    with tempfile.TemporaryDirectory() as work:
+        given.work = Path(work)
+        measure(given)
+
+
+def measure(given: argparse.Namespace) -> None:
+    """Draw, search, and write the rates."""
     starts = range(0, given.patients, CHUNK)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(given.workers, spawn) as pool:
@@ -85,6 +97,7 @@ def main() -> None:
     result["settings"] = {
         name: value for name, value in vars(given).items() if name in ("patients", "copied", "seed")
     } | {"size": SIZE, "correlation": AuditSettings().correlation}
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
