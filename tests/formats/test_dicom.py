@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_spac
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
+from hounsfield.formats import dicom_file
 from hounsfield.formats.contract import Like, Source
 from hounsfield.formats.dicom_header import age_in_years
 from hounsfield.geometry import Patient, Plane
@@ -306,19 +308,65 @@ def test_frames_are_chosen(make_dicom: Any) -> None:
     np.testing.assert_array_equal(formats.open(path).slab(3, 5).array[0], stored[3:5])
 
 
-def test_a_deflated_file(make_dicom: Any) -> None:
-    path = make_dicom(RAMP)
+def _deflate(path: Path) -> tuple[bytes, bytes]:
+    """A file's start and its deflated data set."""
     data = path.read_bytes()
     meta_end = 132 + 12 + int.from_bytes(data[140:144], "little")
     syntax = data[132:meta_end].replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99")
     syntax = syntax.replace(b"\2\0\x10\0UI\x14\0", b"\2\0\x10\0UI\x16\0")
     pressed = zlib.compressobj(wbits=-15)
     body = pressed.compress(data[meta_end:]) + pressed.flush()
-    path.write_bytes(data[:132] + syntax + body)
+    return data[:132] + syntax, body
+
+
+def test_a_deflated_file(make_dicom: Any) -> None:
+    path = make_dicom(RAMP)
+    start, body = _deflate(path)
+    path.write_bytes(start + body)
     np.testing.assert_array_equal(formats.read(path).array[0, 0], RAMP)
-    path.write_bytes(data[:132] + syntax + body[:-20])
-    with pytest.raises(FormatError, match="deflated"):
-        formats.read(path)
+    for kept in (-20, 20):
+        path.write_bytes(start + body[:kept])
+        with pytest.raises(FormatError, match="deflated"):
+            formats.read(path)
+
+
+def test_a_deflated_file_is_inflated_only_as_far_as_it_is_needed(make_dicom: Any) -> None:
+    """A header that promises 48 pixels, in front of 300 million bytes."""
+    start, body = _deflate(make_dicom(RAMP, PixelData=RAMP.tobytes() + bytes(300_000_000)))
+    path = make_dicom(RAMP)
+    path.write_bytes(start + body)
+    tracemalloc.start()
+    try:
+        assert formats.header(path).shape == (1, 1, 6, 8)
+        np.testing.assert_array_equal(formats.read(path).array[0, 0], RAMP)
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_sequence_that_never_ends_does_not_fill_the_memory(
+    make_dicom: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dicom_file, "_STEPS", (1 << 10, 1 << 16))
+    path = make_dicom(RAMP)
+    data = path.read_bytes()
+    at = data.index(b"\x08\x00\x60\x00CS")  # Modality
+    with path.open("wb") as file:
+        file.write(data[:at] + b"\x08\x00\x15\x11SQ\0\0\xff\xff\xff\xff")
+        for _ in range(20_000):  # empty items
+            file.write(b"\xfe\xff\x00\xe0\0\0\0\0")
+    with pytest.raises(FormatError, match="does not end within 65,536 bytes"):
+        formats.header(path)
+
+
+def test_a_number_of_unknown_kind_is_read(make_dicom: Any) -> None:
+    """PS3.5 6.2.2: the VR "UN" hides what the standard says of Rows."""
+    path = make_dicom(RAMP)
+    data = path.read_bytes()
+    rows = b"\x28\x00\x10\x00US\2\0\6\0"
+    assert data.count(rows) == 1
+    path.write_bytes(data.replace(rows, b"\x28\x00\x10\x00UN\0\0\2\0\0\0\6\0"))
+    np.testing.assert_array_equal(formats.read(path).array[0, 0], RAMP)
 
 
 @pytest.mark.parametrize("meta", [True, False])

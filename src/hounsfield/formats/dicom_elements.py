@@ -127,8 +127,9 @@ class Elements:
         """
         if tag not in self:
             return []
-        code = _NUMBERS.get(self.found[tag].vr or vr)
-        if code is None or (self.found[tag].vr == "UN" and vr not in _NUMBERS):
+        said = self.found[tag].vr
+        code = _NUMBERS.get(vr if said in ("", "UN") else said)
+        if code is None:
             return [float(text) for text in self.texts(tag) if text]
         raw = self.raw(tag)
         one = Struct(self.coding.order + code)

@@ -29,23 +29,30 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 EXPLICIT_BIG = "1.2.840.10008.1.2.2"
 
 _MEDIA_STORAGE_CLASS, _TRANSFER_SYNTAX = 0x00020002, 0x00020010
-_DIRECTORY = 0x00041220  # Directory Record Sequence
-_STEPS = (1 << 14, 1 << 19, 1 << 24, 1 << 28)  # bytes of head to try, then the whole file
+_STEPS = (1 << 14, 1 << 19, 1 << 24, 1 << 28)  # bytes of head to try; no header is longer
 
 
 @dataclass(frozen=True, eq=False)
 class DicomFile:
     """The wanted elements of a file, and where its pixels lie.
 
-    `inflated` is the data set of a deflated file; offsets count in it, not in the file.
+    Of a deflated file, `deflated` is where its data set begins; offsets count in the inflated
+    one, and `size` is the most that it can have.
     """
 
     path: Path
-    size: int  # bytes of the file, or of the inflated data set
+    size: int
     syntax: str  # transfer syntax UID
     elements: Elements
     pixels: Element | None
-    inflated: bytes | None = None
+    deflated: int | None = None
+
+    def inflated(self, count: int) -> bytes:
+        """The first bytes of a deflated data set."""
+        found = _inflated(self.path, _behind(self.path, self.deflated or 0), count)
+        if len(found) < count:
+            raise _ends_early(self.path, len(found))
+        return found
 
 
 def looks_like_dicom(head: bytes) -> bool:
@@ -97,7 +104,7 @@ def open_dicom(path: Path, wanted: frozenset[int]) -> DicomFile:
     """
     with path.open("rb", buffering=0) as file:
         size = file.seek(0, 2)
-        for step in (*(s for s in _STEPS if s < size), size):
+        for step in sorted({min(step, size) for step in _STEPS}):
             file.seek(0)
             buffer = _read(file, step)
             try:
@@ -108,8 +115,9 @@ def open_dicom(path: Path, wanted: frozenset[int]) -> DicomFile:
                 raise FormatError(
                     f"damaged DICOM elements ({error})", file=path, remedy="copy the file again"
                 ) from error
+    ends = f"the file ends inside an element, after {size:,} bytes, before any pixels"
     raise FormatError(
-        f"the file ends inside an element, after {size:,} bytes, before any pixels",
+        ends if size <= _STEPS[-1] else f"the header does not end within {_STEPS[-1]:,} bytes",
         file=path,
         expected="a whole DICOM file",
         remedy="copy the file again; it is truncated or damaged",
@@ -135,10 +143,7 @@ def _parse(path: Path, buffer: bytes, size: int, wanted: frozenset[int]) -> Dico
             remedy="read the image files beside it; `hounsfield index FOLDER` finds them",
         )
     if syntax == DEFLATED:
-        whole = path.read_bytes()[at:]
-        inflated = _inflate(whole, path)
-        elements, pixels = walk(inflated, 0, len(inflated), coding, wanted)
-        return DicomFile(path, len(inflated), syntax, elements, pixels, inflated)
+        return _parse_deflated(path, at, wanted)
     elements, pixels = walk(buffer, at, size, coding, wanted)
     named = {(True, True): EXPLICIT_LITTLE, (False, True): IMPLICIT_LITTLE}
     syntax = syntax or named.get((coding.explicit, coding.little), EXPLICIT_BIG)
@@ -173,19 +178,43 @@ def _coding(buffer: bytes, at: int, syntax: str) -> Coding:
     return Coding(explicit=shown.explicit, little=little)
 
 
-def _inflate(data: bytes, path: Path) -> bytes:
-    """The data set of a deflated file (PS3.5 A.5: raw deflate), with a bound."""
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+def _parse_deflated(path: Path, at: int, wanted: frozenset[int]) -> DicomFile:
+    """The wanted elements of a data set that begins at `at` and is inflated as far as they go."""
+    data = _behind(path, at)
+    most = min(MAX_BYTES, len(data) * DEFLATE_RATIO)
+    for step in _STEPS:
+        head = _inflated(path, data, step)
+        try:
+            elements, pixels = walk(
+                head, 0, most if len(head) == step else len(head), Coding(), wanted
+            )
+        except EndsEarly:
+            if len(head) < step:
+                break
+            continue
+        return DicomFile(path, most, DEFLATED, elements, pixels, at)
+    raise _ends_early(path, len(head))
+
+
+def _behind(path: Path, at: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(at)
+        return file.read()
+
+
+def _inflated(path: Path, data: bytes, most: int) -> bytes:
+    """The first bytes of a deflated data set (PS3.5 A.5: raw deflate), as many as there are."""
     try:
-        inflated = stream.decompress(data, min(MAX_BYTES, len(data) * DEFLATE_RATIO + 1))
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, most)
     except zlib.error as error:
         raise FormatError(
             f"the deflated data set is damaged ({error})", file=path, remedy="copy the file again"
         ) from error
-    if not stream.eof:
-        raise FormatError(
-            f"the deflated data set ends early, after {len(inflated):,} bytes",
-            file=path,
-            remedy="copy the file again; it is truncated",
-        )
-    return inflated
+
+
+def _ends_early(path: Path, found: int) -> FormatError:
+    return FormatError(
+        f"the deflated data set ends early, after {found:,} bytes",
+        file=path,
+        remedy="copy the file again; it is truncated",
+    )

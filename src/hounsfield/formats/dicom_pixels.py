@@ -94,8 +94,8 @@ def _halved(form: PixelForm) -> bool:
 
 def _bytes(file: DicomFile, start: int, count: int) -> NDArray[np.uint8]:
     """Bytes of the data set, read into one new buffer."""
-    if file.inflated is not None:
-        return np.frombuffer(file.inflated, np.uint8, count, start)
+    if file.deflated is not None:
+        return np.frombuffer(file.inflated(start + count), np.uint8, count, start)
     buffer = np.empty(count, np.uint8)
     view = memoryview(buffer.data)
     with file.path.open("rb", buffering=0) as source:
