@@ -10,7 +10,6 @@ import polars as pl
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.split import PARTS, SPLIT_FILE, Split
 from hounsfield.catalog.tables import Catalog
-from hounsfield.errors import InputError
 from hounsfield.plan.asked import Asked
 
 TABLE = "cases.parquet"
@@ -28,7 +27,7 @@ def stored_split(catalog: Catalog, asked: Asked) -> tuple[Split | None, tuple[Fi
     folder = catalog.folder
     if folder is None or not (folder / SPLIT_FILE).is_file():
         return None, ()
-    split = _load(folder)
+    split = Split.load(folder)
     mine = split.table.filter(pl.col("case").is_in(catalog.cases["case"].to_list()))
     split = replace(split, table=mine)
     out = catalog.cases.height - mine.height
@@ -41,17 +40,6 @@ def stored_split(catalog: Catalog, asked: Asked) -> tuple[Split | None, tuple[Fi
     text = f"the catalog's own split is used ({told})"
     text += f"; {out:,} labelled cases that it leaves out stay out" if out else ""
     return split, (Finding(kind="split-used", severity="info", text=text),)
-
-
-def _load(folder: Path) -> Split:
-    try:
-        return Split.load(folder)
-    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        raise InputError(
-            f"the split cannot be read ({type(error).__name__})",
-            file=folder / SPLIT_FILE,
-            remedy="`hounsfield split CATALOG` makes it again",
-        ) from error
 
 
 def _unfit(split: Split, out: int, folder: Path, asked: Asked) -> tuple[str, str]:
