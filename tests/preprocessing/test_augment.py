@@ -15,7 +15,6 @@ from hounsfield.preprocessing.augment import (
     apply,
     apply_as_tensors,
     draw,
-    flipped,
 )
 from hounsfield.preprocessing.contract import Augmentation
 
@@ -157,12 +156,6 @@ def test_noise_is_white_and_of_variance_1() -> None:
 def test_half_precision_keeps_its_type() -> None:
     drawn = draw(FULL, [(3, 1, row) for row in range(4)], SIZE)
     assert apply(pictures().bfloat16(), drawn).dtype == torch.bfloat16
-
-
-def test_flipped_undoes_itself() -> None:
-    images = pictures()
-    assert torch.equal(flipped(flipped(images)), images)
-    assert not torch.allclose(flipped(images), images, atol=0.5)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -226,8 +226,3 @@ def _shifted(z: Tensor, bits: int) -> Tensor:
 
 def _signed(word: int) -> int:
     return word - (1 << 64) if word >= 1 << 63 else word
-
-
-def flipped(images: Tensor) -> Tensor:
-    """Left and right exchanged, for averaging a prediction with that of the mirror image."""
-    return images.flip(-1)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hounsfield import formats, image
+from hounsfield import formats, geometry, image
 from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 from hounsfield.preprocessing.contract import Preprocessing
@@ -51,14 +51,27 @@ def fingerprint(settings: Preprocessing) -> str:
     return blake2b((text + _code()).encode(), digest_size=10).hexdigest()
 
 
+def _modules() -> list[Path]:
+    names = (
+        "contract",
+        "settings",
+        "intensity",
+        "resize",
+        "prepare",
+        "statistics",
+        "packs",
+        "making",
+    )
+    own = [Path(__file__).with_name(f"{name}.py") for name in names]
+    own += [Path(image.__file__), Path(geometry.__file__)]
+    return own + sorted(Path(formats.__file__).parent.glob("*.py"))
+
+
 @once
 def _code() -> str:
     """A digest of the modules on the way from file to stored pixel, and of their libraries."""
-    here = Path(__file__).parent
-    own = [here / f"{name}.py" for name in ("intensity", "resize", "prepare", "packs", "making")]
-    own += [Path(image.__file__), *sorted(Path(formats.__file__).parent.glob("*.py"))]
     digest = blake2b(digest_size=16)
-    for path in own:
+    for path in _modules():
         digest.update(path.read_bytes())
     for library in ("numpy", "numba", "imagecodecs", "pydicom", "pillow", "tifffile", "nibabel"):
         digest.update(f"{library} {version(library)}".encode())

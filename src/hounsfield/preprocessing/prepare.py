@@ -45,11 +45,6 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
     return Prepared(out, placement.original_from_prepared, placement.original, whole)
 
 
-def summarise(image: Image) -> Summary:
-    """The image's physical values in six numbers, as `prepare` finds them for grey images."""
-    return measured(_channels(image, Preprocessing())[0], SUMMARY_PERCENTS).summary()
-
-
 def prepare_mask(image: Image, prepared: Prepared) -> NDArray[np.uint8]:
     """A label map on the grid of a prepared image, (Z, Y, X): the nearest label, 0 outside.
 

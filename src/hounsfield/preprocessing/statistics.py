@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -37,28 +36,16 @@ class Moments:
         return cls(values.shape[1], mean, np.einsum("cv,cv->c", away, away))
 
     @classmethod
-    def merged(cls, parts: Iterable[Self]) -> Self:
-        """All parts as one; at least one is needed. Thousands of parts merge at once."""
-        all_parts = list(parts)
-        counts = np.array([part.count for part in all_parts], np.float64)
-        means = np.stack([part.mean for part in all_parts])
-        squares = np.stack([part.squares for part in all_parts])
-        return cls.pooled(counts, means, squares)
-
-    @classmethod
     def pooled(
         cls, counts: NDArray[Any], means: NDArray[np.float64], squares: NDArray[np.float64]
     ) -> Self:
-        """The same from columns: counts (P,), means and squares (P, C)."""
+        """All parts as one: counts (P,), means and squares (P, C); at least one is needed."""
         total = counts.sum()
         if total == 0:
             return cls.none(means.shape[1])
         shift = means[0]  # deviations from a value near all of them: sums stay small and exact
         mean = shift + counts @ (means - shift) / total
         return cls(int(total), mean, squares.sum(0) + counts @ (means - mean) ** 2)
-
-    def __add__(self, other: Self) -> Self:
-        return type(self).merged([self, other])
 
     @property
     def std(self) -> NDArray[np.float64]:

@@ -34,10 +34,6 @@ class Projection:
         to_detector = self.gap + (-np.asarray(z) if self.from_front else np.asarray(z))
         return np.asarray(self.source / (self.source - to_detector))
 
-    def pixels_per_mm(self, z: float) -> float:
-        """Scale of the picture for a structure at depth z."""
-        return float(self.magnification(z)) * self.size / self.field
-
     def points(self, x: ArrayLike, y: ArrayLike, z: ArrayLike) -> NDArray[np.float64]:
         """Columns and rows (N, 2), in pixels, of points given in mm."""
         xs, ys, zs = (np.asarray(v, np.float64) for v in (x, y, z))
