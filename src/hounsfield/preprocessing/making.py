@@ -52,17 +52,8 @@ def fingerprint(settings: Preprocessing) -> str:
 
 
 def _modules() -> list[Path]:
-    names = (
-        "contract",
-        "settings",
-        "intensity",
-        "resize",
-        "prepare",
-        "statistics",
-        "packs",
-        "making",
-    )
-    own = [Path(__file__).with_name(f"{name}.py") for name in names]
+    ours = "contract settings intensity resize prepare statistics packs making"
+    own = [Path(__file__).with_name(f"{name}.py") for name in ours.split()]
     own += [Path(image.__file__), Path(geometry.__file__)]
     return own + sorted(Path(formats.__file__).parent.glob("*.py"))
 
