@@ -59,7 +59,7 @@ def header(source: Source) -> Header:
     dtype = np.dtype(np.uint16 if bits == 16 else np.uint8)
     spread = samples * dtype.itemsize * 8 / (stored * bits)  # a bit of a palette becomes 3 bytes
     found = path.stat().st_size
-    check_promise(path, (rows, columns, samples), dtype, found, DEFLATE_RATIO * spread)
+    check_promise(path, (samples, rows, columns), dtype, found, DEFLATE_RATIO * spread)
     return Header(
         format="png",
         shape=(samples, 1, rows, columns),
