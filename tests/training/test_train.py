@@ -14,7 +14,7 @@ from stopping import predictions
 
 from hounsfield import workflow
 from hounsfield.errors import InputError, RunError
-from hounsfield.inference.predict import predict_cases
+from hounsfield.inference.predict import each_prediction
 from hounsfield.run import Run
 from hounsfield.tasks.classification import Classification
 from hounsfield.training.train import _class_weights, _sampling, build, trained
@@ -56,8 +56,9 @@ def test_an_ensemble_is_the_mean_of_its_members_logits(planned: Any) -> None:
     assert not torch.equal(networks[0].classifier.weight, networks[1].classifier.weight)
 
     def logits(members: list[Any], cases: list[str]) -> Any:
+        where = (study.cache, cases)
         each = [
-            predict_cases(study.task, study.settings, study.plan, [one], (study.cache, cases))
+            list(each_prediction(study.task, study.settings, study.plan, [one], where))
             for one in members
         ]
         return np.mean(each, axis=0)

@@ -50,17 +50,6 @@ def each_prediction(
             progress(done, len(cases))
 
 
-def predict_cases(
-    task: Task[Any, Any],
-    settings: Settings,
-    plan: Plan,
-    networks: Sequence[nn.Module],
-    prepared: tuple[Cache, Sequence[str]],
-) -> list[Any]:
-    """All of `each_prediction` at once, of few cases."""
-    return list(each_prediction(task, settings, plan, networks, prepared))
-
-
 def _views(
     task: Task[Any, Any], settings: Settings, network: nn.Module, images: Tensor, plan: Plan
 ) -> Iterator[list[Any]]:

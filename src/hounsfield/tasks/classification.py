@@ -34,6 +34,7 @@ Logits = NDArray[np.float64]  # (K,), the prediction of one case
 
 # What data sets call the absence of disease; such a class stands first.
 ABSENT = ("normal", "healthy", "negative", "no ", "no_", "none", "control", "benign", "0")
+RARE = 5  # times fewer cases than the commonest class
 
 
 class ClassSettings(Base):
@@ -118,7 +119,12 @@ class Classification:
         return [None] * catalog.cases.height
 
     def choose(self, choosing: Choosing, settings: ClassSettings) -> list[Choice]:
-        return []
+        counts = choosing.fingerprint.classes.values()
+        if settings.multilabel or max(counts, default=0) <= RARE * min(counts, default=0):
+            why = "no class is rare, and weights would pull probabilities away from the truth"
+            return [Choice("training.balance", "none", why)]
+        why = f"the rarest class has {min(counts)} of {sum(counts)} cases"
+        return [Choice("training.balance", "weights", why)]
 
     def outputs(self, settings: ClassSettings) -> int:
         return len(settings.classes)

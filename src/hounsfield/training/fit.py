@@ -18,7 +18,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import nn
 
 from hounsfield.files import storage_error, whole_file, write_text
-from hounsfield.inference.predict import predict_cases
+from hounsfield.inference.predict import each_prediction
+from hounsfield.inference.table import rows_of
 from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.preprocessing.cache import Cache
@@ -136,8 +137,8 @@ class EpochEnd(Checkpoint):
         job, truths = learner.job, self.parts.val_truths
         task, settings = job.task, job.settings
         where = (self.parts.cache, self.parts.val)
-        predictions = predict_cases(task, settings, job.plan, [learner.predictor], where)
-        table = task.rows(predictions, truths, Calibration(), settings)
+        predictions = each_prediction(task, settings, job.plan, [learner.predictor], where)
+        table = rows_of(predictions, truths, task, settings, Calibration())
         import polars as pl
 
         cases = task.cases(
