@@ -2,6 +2,7 @@
 
 python benches/bench_train.py [--quick]
 
+Where the processor has no bf16 arithmetic, only the small network shows what emulation costs.
 The step of a run (augmentation, loss, gradients, optimiser) at 224 px in batches of 32, beside
 the plain loop that a user writes: torchvision's resnet18, contiguous fp32, on ready batches.
 """
@@ -90,6 +91,8 @@ def main() -> None:
     found: dict[str, float] = {"plain resnet18 fp32 contiguous": rate(plain(), steps)}
     for name in ("cnn", "resnet18") if quick else ("cnn", "resnet18", "densenet121"):
         for precision, memory_format in WAYS:
+            if precision == "bf16" and name != "cnn" and not torch.cpu._is_avx512_bf16_supported():
+                continue  # emulated, and so slow that one network shows it
             key = f"{name} {precision} {memory_format}"
             found[key] = rate(ours(name, precision, memory_format), steps)
     base = found["plain resnet18 fp32 contiguous"]
