@@ -112,3 +112,17 @@ def test_other_cases_are_refused() -> None:
         paired_difference(metric("auroc"), a, a.take(np.arange(159, -1, -1)))
     with pytest.raises(InputError, match="the same metric"):
         fall(estimate(metric("auroc"), a), estimate(metric("accuracy"), a))
+
+
+def test_without_a_class_no_difference_is_certain() -> None:
+    """No patient of c: the interval of a difference of means has a width, and p is no 0."""
+    rng = np.random.default_rng(1)
+    truth = np.arange(12) % 2
+    a, b = (rng.dirichlet(np.ones(3), 12) for _ in range(2))
+    one, other = (Cases(truth, p, p.argmax(axis=1), ("a", "b", "c"), np.arange(12)) for p in (a, b))
+    for name in ("auroc", "balanced_accuracy", "brier"):
+        found = paired_difference(metric(name), one, other, FEW)
+        assert found.high - found.low > 0.05
+        assert found.p_value is not None
+        assert found.p_value > 0.001
+        assert "no patient with c" in found.note

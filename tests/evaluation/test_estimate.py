@@ -100,6 +100,34 @@ def test_undefined_has_a_note_and_no_number() -> None:
     assert '"NaN"' in one.model_dump_json()
 
 
+@pytest.mark.parametrize("classes", [("no", "yes"), ("a", "b", "c")])
+def test_a_class_that_is_absent_makes_nothing_certain(classes: tuple[str, ...]) -> None:
+    """Six patients, none of the last class: a small test folder."""
+    rng = np.random.default_rng(3)
+    k = len(classes)
+    truth = np.arange(6) % (k - 1)
+    p = rng.dirichlet(np.ones(k), 6)
+    cases = Cases(truth, p, p.argmax(axis=1), classes, np.arange(6))
+    seen = 0
+    for one in estimates(standard(classes), cases):
+        assert not one.reliable
+        assert np.isnan(one.value) or one.high - one.low > 0.05, one.title
+        seen += not np.isnan(one.value)
+    assert seen > 5
+    brier = estimate(metric("brier"), cases)
+    assert brier.cautions[0] == f"no patient with {classes[-1]}"
+    assert brier.remark == f"measured on {', '.join(classes[:-1])} only"
+    assert "only 0" not in brier.note
+
+
+def test_one_patient_in_a_class_makes_nothing_certain() -> None:
+    """Three patients, each all right for another class: no resample of them is wrong."""
+    truth = np.arange(3)
+    cases = Cases(truth, np.eye(3) * 0.7 + 0.1, truth, ("a", "b", "c"), truth)
+    for one in estimates(standard(("a", "b", "c")), cases, resampling=Resampling(200)):
+        assert one.high - one.low > 0.5, one.title
+
+
 def test_no_cases_at_all() -> None:
     empty = make().take(np.array([], np.int64))
     for one in estimates(standard(("no", "yes")), empty):

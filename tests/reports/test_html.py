@@ -17,11 +17,12 @@ from PIL import Image as Picture
 from hounsfield.evaluation import Difference
 from hounsfield.metrics.contract import Cases
 from hounsfield.reports import figures as drawn_figures
-from hounsfield.reports import html, numbers
+from hounsfield.reports import html, numbers, words
 from hounsfield.reports.figures import FIGURES, Figure
-from hounsfield.reports.limits import SIMULATED
+from hounsfield.reports.limits import SIMULATED, limits
 from hounsfield.reports.page import fitted
 from hounsfield.reports.report import Report
+from hounsfield.reports.table import notes as notes_of
 from hounsfield.reports.view import View
 
 VOID = {"meta", "img", "br", "link", "hr", "input"}
@@ -294,3 +295,49 @@ def test_a_log_without_epochs_is_no_error(build, write) -> None:
     for member in view.run.members:
         member.log.write_text("")
     assert "Learning" not in write(view).text
+
+
+def test_a_shared_reason_is_told_once_and_the_rest_beside_its_measure(build, write) -> None:
+    view = build(patients=60)
+    few = "only 2 patients with pneumonia: do not rely on it"
+    own = f"{few}; undefined in 6% of the resamples"
+    notes = {"f1": own, "mcc": own.replace("6", "7")}
+    estimates = tuple(
+        one.model_copy(update={"reliable": False, "note": notes.get(one.metric, few)})
+        for one in view.evaluation.estimates
+    )
+    view = replace(view, evaluation=view.evaluation.model_copy(update={"estimates": estimates}))
+    (said,) = [one for one in limits(view) if "too few patients" in one]
+    assert said == f"Its numbers rest on too few patients: {few}."
+    told = notes_of(view.evaluation)
+    assert told[0] == f"unreliable: {few}"
+    assert "F1: undefined in 6% of the resamples" in told
+    assert own in write(view).text
+
+
+def test_a_class_that_the_test_lacks_is_told_first(build) -> None:
+    view = build(patients=60)
+    absent = "No case of pneumonia: some metrics cannot be computed."
+    evaluation = view.evaluation.model_copy(update={"notes": ("Something else.", absent)})
+    assert words.warnings(replace(view, evaluation=evaluation))[0] == absent
+    assert notes_of(evaluation)[0] == absent
+
+
+def test_where_none_resembles_the_training_data_it_is_said_at_the_top(build) -> None:
+    view = build()
+    assert not [one for one in words.warnings(view) if "resembles" in one]
+    all_of_them = view.evaluation.model_copy(update={"unlike": view.evaluation.cases})
+    (said,) = [
+        one for one in words.warnings(replace(view, evaluation=all_of_them)) if "resembles" in one
+    ]
+    assert "do not use the predictions" in said
+
+
+@pytest.mark.parametrize(("name", "high", "scale"), [
+    ("mcc", 1.0000000000000002, "−1 to 1"), ("brier", 1.5, "0 to 1.65"), ("brier", 1.99, "0 to 2"),
+])  # fmt: skip
+def test_a_scale_ends_where_its_measure_ends(
+    view: View, name: str, high: float, scale: str
+) -> None:
+    one = view.evaluation.first().model_copy(update={"metric": name, "high": high})
+    assert html.line(one).scale == scale

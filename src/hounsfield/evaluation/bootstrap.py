@@ -92,7 +92,7 @@ def _rank(draws: Floats, value: float) -> float:
 
 
 def _widening(patients: int) -> float:
-    return float(np.sqrt(patients / max(patients - 1, 1)))
+    return float(np.sqrt(max(patients, 1) / max(patients - 1, 1)))
 
 
 def _acceleration(left_out: Floats) -> float:

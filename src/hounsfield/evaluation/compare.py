@@ -12,11 +12,11 @@ from hounsfield.errors import InputError
 from hounsfield.evaluation.bootstrap import Resampling, bca, bca_p_value, bootstrap, jackknife
 from hounsfield.evaluation.delong import covariance, placements
 from hounsfield.evaluation.estimate import (
-    FEW_PATIENTS,
     Estimate,
     Method,
+    cautions,
     estimate,
-    fewest_patients,
+    fewest_present,
 )
 from hounsfield.evaluation.intervals import (
     UNDEFINED,
@@ -80,9 +80,7 @@ def paired_difference(
     else:
         found = _resampled(metric, a, b, resampling or Resampling())
     interval, p_value, method, test, note = found
-    fewest, name = fewest_patients(metric, a)
-    few = f"only {fewest} patient{'s' * (fewest != 1)} with {name}: do not rely on it"
-    notes = [few] if fewest < FEW_PATIENTS else []
+    notes = cautions(metric, a)
     return Difference(
         metric=metric.name,
         title=metric.title,
@@ -175,12 +173,11 @@ def _resampled(metric: Metric, a: Cases, b: Cases, resampling: Resampling) -> Fo
 
     draws = bootstrap(a.cluster, values, resampling)[:, 0]
     difference = metric.point(a) - metric.point(b)
-    defined = draws[~np.isnan(draws)]
-    if not len(defined) or np.ptp(defined) < 1e-12:
-        return (*_unpaired(metric, a, b), "none", "no resample differs")
-    patients, _ = fewest_patients(metric, a)
+    patients = fewest_present(metric, a)
     left_out = jackknife(a.cluster, values)[:, 0]
     ends = bca(difference, draws, left_out, patients)
+    if not ends.high - ends.low > 1e-12:
+        return (*_unpaired(metric, a, b), "none", "no resample differs")
     right = _right_by_patient(metric, a, b)
     if right is not None:
         return ends, sign_test(*right), "bootstrap", "mcnemar", ""

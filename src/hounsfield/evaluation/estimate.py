@@ -15,6 +15,8 @@ from hounsfield.metrics.classification import actual, views
 from hounsfield.metrics.contract import Cases, Floats, Metric
 
 FEW_PATIENTS = 20
+SCARCE = 10  # patients in all, under which resamples show too little of what could have come
+OWN = ("undefined", "measured on")  # begin what a note says of the metric itself
 
 Method = Literal["wilson", "delong", "bootstrap", "mover", "none"]
 METHODS: dict[str, str] = {
@@ -30,7 +32,8 @@ class Estimate(BaseModel):
     """A metric of a group of cases with its 95 % interval over patients.
 
     cases: those that the value rests on. reliable: false under 20 patients in a class; note says
-    which. NaN is written as a string in JSON, which has no word for it.
+    which, and what was measured where a class is absent. NaN is written as a string in JSON,
+    which has no word for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -50,6 +53,16 @@ class Estimate(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.title} {self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """The parts of the note that blame the cases; other metrics of them share these."""
+        return tuple(one for one in self.note.split("; ") if not one.startswith(OWN))
+
+    @property
+    def remark(self) -> str:
+        """The part of the note that is this metric's own."""
+        return "; ".join(one for one in self.note.split("; ") if one.startswith(OWN))
 
 
 def estimate(
@@ -84,21 +97,36 @@ def estimates(
     )
 
 
-def fewest_patients(metric: Metric, cases: Cases) -> tuple[int, str]:
-    """Patients in the smallest class that the metric looks at, and that class's name."""
+def patients_by_class(metric: Metric, cases: Cases) -> dict[str, int]:
+    """Patients of each class that the metric looks at, by its name."""
     if metric.column is not None:
         defined = ~np.isnan(cases.columns[metric.column])
-        return count_patients(defined, cases.cluster), "a value"
-    sizes = []
+        return {"a value": count_patients(defined, cases.cluster)}
+    sizes = {}
     looks = views(cases, metric.class_name)
     for k in looks:
         mine, name = actual(cases, k), cases.classes[k]
-        sizes.append((count_patients(mine, cases.cluster), name))
+        sizes[name] = count_patients(mine, cases.cluster)
         if cases.multilabel or len(looks) == 1:
             rest = cases.classes[1 - k] if _two(cases) else f"no {name}"
-            sizes.append((count_patients(~mine, cases.cluster), rest))
-    size, name = min(sizes)
-    return size, name
+            sizes[rest] = count_patients(~mine, cases.cluster)
+    return sizes
+
+
+def fewest_present(metric: Metric, cases: Cases) -> int:
+    """Patients in the smallest class that is there: what the spread of the metric rests on."""
+    return min((size for size in patients_by_class(metric, cases).values() if size), default=0)
+
+
+def cautions(metric: Metric, cases: Cases) -> list[str]:
+    """Why the metric is not to be relied on here: a class without a patient, or with few."""
+    sizes = patients_by_class(metric, cases)
+    absent = [name for name, size in sizes.items() if not size]
+    said = [f"no patient with {', '.join(absent)}"] if absent else []
+    size, name = min(((size, name) for name, size in sizes.items() if size), default=(0, ""))
+    if 0 < size < FEW_PATIENTS:
+        said.append(f"only {size} patient{'s' * (size != 1)} with {name}: do not rely on it")
+    return said
 
 
 Found = tuple[Interval, Method, str]
@@ -127,18 +155,31 @@ def _bootstrapped(
     left_out = jackknife(cases.cluster, values)
     found: list[Found] = []
     for i, (metric, value) in enumerate(zip(metrics, points, strict=True)):
-        patients, _ = fewest_patients(metric, cases)
+        patients = fewest_present(metric, cases)
         missing = np.isnan(draws[:, i]).mean()
         note = f"undefined in {missing:.0%} of the resamples" if missing > 0.01 else ""
-        if np.all((np.abs(draws[:, i] - value) < 1e-12) | np.isnan(draws[:, i])):
-            found.append((_without_spread(metric, value, patients), "bootstrap", note))
-        else:
-            found.append((bca(value, draws[:, i], left_out[:, i], patients), "bootstrap", note))
+        interval = bca(value, draws[:, i], left_out[:, i], patients)
+        scarce = count_patients(_used(metric, cases), cases.cluster) < SCARCE
+        if scarce or not interval.high - interval.low > 1e-12:
+            unseen = _without_spread(metric, value, patients)
+            interval = Interval(
+                float(np.fmin(interval.low, unseen.low)), float(np.fmax(interval.high, unseen.high))
+            )
+        found.append((interval, "bootstrap", note))
     return found
 
 
+def _measured_on(metric: Metric, cases: Cases) -> str:
+    """The classes that a value is of, where one is absent and it is still defined."""
+    if cases.multilabel or metric.class_name is not None or metric.column is not None:
+        return ""
+    sizes = patients_by_class(metric, cases)
+    present = [name for name, size in sizes.items() if size]
+    return f"measured on {', '.join(present)} only" if 0 < len(present) < len(sizes) else ""
+
+
 def _without_spread(metric: Metric, value: float, patients: int) -> Interval:
-    """The interval where all patients agree, so that no resample differs.
+    """The interval where all patients agree, or are so few that resamples hardly differ.
 
     As many patients as could go unseen with a chance of 2.5 % (the exact binomial bound for none
     of n, near 3.7 / n) are taken to have the worst value there is; without a worst, one unit more.
@@ -152,11 +193,9 @@ def _without_spread(metric: Metric, value: float, patients: int) -> Interval:
 
 def _estimate(metric: Metric, cases: Cases, group: str, value: float, found: Found) -> Estimate:
     interval, method, note = found
-    fewest, name = fewest_patients(metric, cases)
-    reliable = fewest >= FEW_PATIENTS and method != "none"
-    if fewest < FEW_PATIENTS:
-        few = f"only {fewest} patient{'s' * (fewest != 1)} with {name}: do not rely on it"
-        note = f"{few}; {note}" if note else few
+    notes = cautions(metric, cases)
+    reliable = not notes and method != "none"
+    notes += filter(None, [_measured_on(metric, cases) if method != "none" else "", note])
     used = _used(metric, cases)
     return Estimate(
         metric=metric.name,
@@ -170,7 +209,7 @@ def _estimate(metric: Metric, cases: Cases, group: str, value: float, found: Fou
         cases=int(np.count_nonzero(used)),
         patients=count_patients(used, cases.cluster),
         reliable=reliable,
-        note=note,
+        note="; ".join(notes),
     )
 
 

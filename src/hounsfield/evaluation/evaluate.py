@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from hounsfield.catalog.tables import Catalog
@@ -16,10 +15,12 @@ from hounsfield.evaluation.compare import Difference, fall
 from hounsfield.evaluation.estimate import estimates
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.evaluation.subgroups import age_bands, subgroups
+from hounsfield.metrics.classification import actual
 from hounsfield.metrics.contract import Cases
 from hounsfield.plan.schema import EvaluationPlan
 from hounsfield.tasks.contract import Settings, Task
 
+ABSENT = "No case of "  # begins the note that must be read before all others
 FACTS = ("sex", "age", "view", "source")
 
 
@@ -104,15 +105,21 @@ def _unlike(table: pl.DataFrame) -> int:
 
 def _notes(data: Tested) -> tuple[str, ...]:
     """What a reader must know before believing a number."""
-    notes = []
+    notes = _absent(data.cases)
     known = set(data.table["patient_known"].fill_null("unknown").to_list())
     if "unknown" in known:
         notes.append("Patients are unknown for some images: the intervals are per image there.")
     if "guessed" in known:
         notes.append("Patients are guessed from file names: intervals may be too narrow.")
-    if data.cases.classes and not data.cases.multilabel:
-        seen = np.bincount(data.cases.truth, minlength=len(data.cases.classes))
-        missing = [name for name, n in zip(data.cases.classes, seen, strict=True) if not n]
-        if missing:
-            notes.append(f"No case of {', '.join(missing)}: some metrics cannot be computed.")
     return tuple(notes)
+
+
+def _absent(cases: Cases) -> list[str]:
+    """The classes that no case has, in a sentence: the gravest lack of a test."""
+    missing = [name for k, name in enumerate(cases.classes) if not actual(cases, k).any()]
+    if not missing:
+        return []
+    return [
+        f"{ABSENT}{', '.join(missing)}: some metrics cannot be computed, and the others do not "
+        f"tell how well {'it is' if len(missing) == 1 else 'they are'} recognised."
+    ]

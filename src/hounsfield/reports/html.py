@@ -151,14 +151,12 @@ def sheets(view: View) -> list[Figure]:
 def _scale(estimate: Estimate) -> tuple[float, float]:
     """The ends of a bar's scale: the metric's bounds, as far as they help to see."""
     try:
-        low, high = metric(estimate.metric).bounds
+        least, most = metric(estimate.metric).bounds
     except UsageError:
-        low, high = 0.0, 1.0
-    low, high = (
-        min(max(low, -1.0), 0.0),
-        max(1.0, estimate.high if np.isfinite(estimate.high) else 1),
-    )
-    return (low, high) if high <= 1 else (low, high * 1.1)
+        least, most = 0.0, 1.0
+    low = min(max(least, -1.0), 0.0)
+    high = max(1.0, estimate.high if np.isfinite(estimate.high) else 1)
+    return (low, high) if high <= 1 else (low, min(high * 1.1, most))
 
 
 def _left_out(note: str) -> str:

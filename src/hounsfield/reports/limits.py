@@ -9,7 +9,7 @@ import polars as pl
 
 from hounsfield.catalog.tables import Catalog
 from hounsfield.evaluation.estimate import FEW_PATIENTS
-from hounsfield.reports import facts, numbers
+from hounsfield.reports import facts, numbers, words
 from hounsfield.reports.view import View
 
 NO_DEVICE = (
@@ -48,15 +48,15 @@ def simulated(catalog: Catalog) -> bool:
     invented = {(one.maker, one.model) for one in SCANNERS.values()}
     machines = set(catalog.images.select("manufacturer", "model").unique().iter_rows())
     named = [catalog.images[name] for name in ("source", "manufacturer", "model")]
-    words = (str(value) for column in named for value in column.drop_nulls().unique())
-    return bool(machines & invented) or any(_SIMULATED.search(word) for word in words)
+    said = (str(value) for column in named for value in column.drop_nulls().unique())
+    return bool(machines & invented) or any(_SIMULATED.search(one) for one in said)
 
 
 def _kinds(catalog: Catalog) -> Iterable[str]:
     modalities = list(facts.counted(catalog.images["modality"]))
     if modalities:
-        words = numbers.listed([facts.MODALITIES.get(code, code) for code in modalities])
-        yield f"It has learned from {words} only. It will answer for any other image, and be wrong."
+        kinds = numbers.listed([facts.MODALITIES.get(code, code) for code in modalities])
+        yield f"It has learned from {kinds} only. It will answer for any other image, and be wrong."
     else:
         yield "The kind of its training images is not known; use it for the same kind only."
     views = list(facts.counted(catalog.cases["view"]))
@@ -77,8 +77,8 @@ def _people(catalog: Catalog) -> Iterable[str]:
         yield f"Its patients were {ages[0]:.0f} to {ages[1]:.0f} years old: not for anyone else."
     sexes = facts.counted(catalog.cases["sex"])
     total = sum(sexes.values())
-    words = {"F": "women", "M": "men"}
-    rare = [words[code] for code in words if sexes.get(code, 0) < ENOUGH_OF_SEX * total]
+    people = {"F": "women", "M": "men"}
+    rare = [people[code] for code in people if sexes.get(code, 0) < ENOUGH_OF_SEX * total]
     if rare:
         yield f"Hardly any {numbers.listed(rare)} among its patients: not for them."
 
@@ -107,6 +107,6 @@ def _classes(view: View) -> Iterable[str]:
             few = [name for name, cases in row.labels.items() if cases < FEW_PATIENTS]
             if few:
                 yield f"It has seen fewer than {FEW_PATIENTS} cases of {numbers.listed(few)}."
-    notes = [one.note for one in view.evaluation.overall() if not one.reliable and one.note]
-    for note in dict.fromkeys(notes):
-        yield f"Its numbers rest on too few patients: {note}."
+    shared = words.cautions(view.evaluation)
+    if shared:
+        yield f"Its numbers rest on too few patients: {'; '.join(shared)}."

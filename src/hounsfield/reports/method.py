@@ -88,7 +88,7 @@ def _value(choice: Choice) -> Value:
     return Value(
         choice.path,
         _shown(choice.value),
-        choice.reason,
+        choice.reason.removeprefix("default: "),  # the last column says so
         BY.get(choice.by, choice.by),
         choice.evidence or "",
     )

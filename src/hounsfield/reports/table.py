@@ -9,9 +9,10 @@ from rich.table import Table
 from rich.text import Text
 
 from hounsfield.evaluation.estimate import Estimate
+from hounsfield.evaluation.evaluate import ABSENT
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.reports import numbers
-from hounsfield.reports.words import counts
+from hounsfield.reports.words import cautions, counts
 
 BAR = 24  # characters from 0 to 1
 
@@ -41,11 +42,16 @@ def estimates_table(evaluation: Evaluation) -> Table:
 
 def notes(evaluation: Evaluation) -> Sequence[str]:
     """What must be read with the table."""
-    found = [f"{e.title}: {e.note}" for e in evaluation.overall() if not e.reliable and e.note]
-    said: dict[str, None] = dict.fromkeys([*evaluation.notes])
+    said = dict.fromkeys(evaluation.notes)
+    absent = [note for note in said if note.startswith(ABSENT)]
     # Many metrics suffer from the same small class: say it once.
-    reasons = dict.fromkeys(text.partition(": ")[2] for text in found)
-    return [*(f"unreliable: {reason}" for reason in reasons), *said]
+    shared = [f"unreliable: {reason}" for reason in cautions(evaluation)]
+    own: dict[str, list[str]] = {}
+    for one in evaluation.overall():
+        if not one.reliable and one.remark:
+            own.setdefault(one.remark, []).append(one.title)
+    remarks = [f"{', '.join(titles)}: {remark}" for remark, titles in own.items()]
+    return [*absent, *shared, *remarks, *(note for note in said if note not in absent)]
 
 
 def bar(estimate: Estimate) -> str:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from hounsfield.evaluation.estimate import Estimate
+from hounsfield.evaluation.evaluate import ABSENT
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.metrics.classification import actual
 from hounsfield.metrics.contract import Cases
@@ -77,14 +78,22 @@ def warnings(view: View) -> list[str]:
     """What must be known before the first number is believed."""
     evaluation = view.evaluation
     first = evaluation.first()
+    absent = [note for note in evaluation.notes if note.startswith(ABSENT)]
     found = [] if first.reliable else [f"{first.title} is unreliable: {first.note}."]
     if per_image(evaluation):
         found.append("Per image, patients unknown: the intervals may be too narrow.")
     stops = [finding.text for finding in view.run.findings if finding.severity == "stop"]
-    said = [note for note in evaluation.notes if note not in left_out(evaluation)]
+    said = [note for note in evaluation.notes if note not in (*left_out(evaluation), *absent)]
     if per_image(evaluation):  # said already
         said = [note for note in said if not note.startswith("Patients are unknown")]
-    return [*found, *stops, *said]
+    alien = [unlike(view)] if evaluation.unlike == evaluation.cases else []
+    return [*absent, *alien, *found, *stops, *said]
+
+
+def cautions(evaluation: Evaluation) -> list[str]:
+    """What all measures suffer from, once: classes without a patient, or with few."""
+    unreliable = (one for one in evaluation.overall() if not one.reliable)
+    return list(dict.fromkeys(said for one in unreliable for said in one.cautions if said))
 
 
 def left_out(evaluation: Evaluation) -> list[str]:
@@ -139,11 +148,16 @@ def unlike(view: View) -> str:
     number, total = view.evaluation.unlike, view.evaluation.cases
     if not number:
         return ""
+    if number == total:
+        return (
+            "None of these cases resembles the training data in modality, colour, size and "
+            "intensity: do not use the predictions. predictions.csv says how each differs."
+        )
     share = numbers.percent(number, total)
     return (
         f"{numbers.count(number, 'case')} of {total:,} ({share}) unlike the training data in "
-        "modality, size or intensity. The numbers above count them, but say little about them; "
-        "predictions.csv marks each row."
+        "modality, colour, size or intensity. The numbers above count them, but say little about "
+        "them; predictions.csv marks each row."
     )
 
 
