@@ -129,3 +129,19 @@ def test_many_labels_draw_one_panel_each(build) -> None:
     assert len(module("confusion").draw(view)) == 3
     assert len(module("scores").draw(view)) == 3
     assert "The model says otherwise" in module("mistakes").draw(view)[0].caption
+
+
+def test_what_is_noise_is_not_drawn(build) -> None:
+    view = build(patients=20, with_files=False)
+    for name in ("roc", "reliability"):
+        (note,) = module(name).draw(view)
+        assert not note.png
+        assert note.caption.startswith("Not drawn: ")
+    assert module("pr").draw(view) == []
+    log = view.run.members[0].log
+    lines = log.read_text().splitlines()
+    log.write_text("\n".join(lines[:2]))
+    (note,) = module("training").draw(view)
+    assert "no learning curve yet" in note.caption
+    log.write_text("\n".join(lines[:3]))
+    assert [bool(figure.svg) for figure in module("training").draw(view)] == [True, True]

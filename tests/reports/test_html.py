@@ -269,8 +269,16 @@ def test_folds_are_shown_as_cross_validation(build, write) -> None:
     assert "Cross-validation" in write(view).text
 
 
-def test_sheets_of_the_run_are_shown(view: View, tmp_path: Path, page: Page) -> None:
+def test_sheets_of_the_run_are_shown_over_the_whole_width(path: Path, page: Page) -> None:
     assert "Augmented sheet" in page.text
+    assert '<figure class="wide">' in path.read_text()
+
+
+def test_raw_images_are_shown_once(view: View) -> None:
+    for name in ("raw", "intensities"):
+        Picture.new("RGB", (30, 20), "grey").save(view.run.sheets / f"{name}.png")
+    assert "raw" not in [one.name for one in html.sheets(view, raw=False)]
+    assert "raw" in [one.name for one in html.sheets(view, raw=True)]
 
 
 def test_heavy_pictures_stay_under_the_limit() -> None:

@@ -1,4 +1,4 @@
-"""Is a new image like those that the model learned from? Modality, size and intensity."""
+"""Is a new image like those that the model learned from? Modality, colour, size, intensity."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ class Ranges(BaseModel):
     sides: tuple[int, int]  # the smallest and largest side in pixels
     median: tuple[float, float]
     p99: tuple[float, float]
+    colours: tuple[str, ...] = ()  # "grey", "in colour"; none in files that did not note it
 
     @classmethod
     def of(cls, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> Ranges:
@@ -36,6 +37,7 @@ class Ranges(BaseModel):
             sides=(min(sides), max(sides)),
             median=(min(medians), max(medians)),
             p99=(min(tops), max(tops)),
+            colours=tuple(sorted({_colour(n) for n in images["channels"].to_list()} - {""})),
         )
 
     def check(self, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> list[str]:
@@ -52,6 +54,9 @@ class Ranges(BaseModel):
         modality = str(row["modality"] or "")
         if modality not in self.modalities:
             said.append(f"modality {modality or 'unknown'}")
+        colour = _colour(row["channels"])
+        if colour and self.colours and colour not in self.colours:
+            said.append(f"{colour}; the training images are {' and '.join(self.colours)}")
         sides = (int(str(row["height"])), int(str(row["width"])))
         if min(sides) * SIDES < self.sides[0] or max(sides) > self.sides[1] * SIDES:
             said.append(f"size {sides[1]}×{sides[0]}")
@@ -64,3 +69,8 @@ class Ranges(BaseModel):
             if not low - margin <= value <= high + margin:
                 said.append(f"{name} {value:.4g} outside {low:.4g} to {high:.4g}")
         return "; ".join(said)
+
+
+def _colour(channels: object) -> str:
+    """What one file holds; red, green and blue are three channels, with opacity four."""
+    return "" if channels is None else "in colour" if int(str(channels)) in (3, 4) else "grey"

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 INK, ACCENT, OTHER = "#1d2733", "#1f6f8b", "#c8553d"
 CELL = 1.7  # inches a picture
+SMALL, TITLE = 13, 14  # points: four cells fill the report's column, and are read on a telephone
 
 
 def sheet(
-    pictures: Sequence[NDArray[Any]], labels: Sequence[str], title: str, *, columns: int = 6
+    pictures: Sequence[NDArray[Any]], labels: Sequence[str], title: str, *, columns: int = 4
 ) -> Figure:
     """A sheet of pictures (C, Z, Y, X) of any sizes, the middle slice of each, with its label.
 
@@ -28,13 +29,13 @@ def sheet(
     """
     _refuse_other_counts(pictures, labels)
     rows = -(-len(pictures) // columns)
-    figure = _figure((columns * CELL, rows * (CELL + 0.28) + 0.45), title)
+    figure = _figure((columns * CELL, rows * (CELL + 0.32) + 0.5), title)
     axes = figure.subplots(rows, columns, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, picture, label in zip(axes.flat, pictures, labels, strict=False):
         _show(axis, picture)
-        axis.set_title(_short(label, 22), fontsize=8, color=INK, pad=3)
+        axis.set_title(_short(label, 16), fontsize=SMALL, color=INK, pad=3)
     return figure
 
 
@@ -57,22 +58,22 @@ def augmented_sheet(
             axis.set_xticks([])
             axis.set_yticks([])
             axis.spines[:].set_visible(False)
-        row[0].set_ylabel(_short(label, 18), fontsize=8, color=INK)
-    axes[0][0].set_title("prepared", fontsize=8, color=INK, pad=3)
+        row[0].set_ylabel(_short(label, 16), fontsize=SMALL, color=INK)
+    axes[0][0].set_title("prepared", fontsize=SMALL, color=INK, pad=3)
     for draw, axis in enumerate(axes[0][1:], 1):
-        axis.set_title(f"draw {draw}", fontsize=8, color=INK, pad=3)
+        axis.set_title(f"draw {draw}", fontsize=SMALL, color=INK, pad=3)
     return figure
 
 
 def histograms(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]], title: str) -> Figure:
     """Intensities of the same images before and after preparing: a thin line each, all in bold."""
     _refuse_other_counts(before, after)
-    figure = _figure((8.4, 3.1), title)
+    figure = _figure((4 * CELL, 5.2), title)
     panels = (
         ("before: physical values", before, OTHER),
         ("after: what the network is given", after, ACCENT),
     )
-    for axis, (name, arrays, colour) in zip(figure.subplots(1, 2), panels, strict=True):
+    for axis, (name, arrays, colour) in zip(figure.subplots(2, 1), panels, strict=True):
         values = [_finite(array) for array in arrays]
         bins = _bins(values)
         centres = (bins[1:] + bins[:-1]) / 2
@@ -80,11 +81,11 @@ def histograms(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]], ti
         for share in shares:
             axis.step(centres, share, where="mid", color=colour, alpha=0.18, lw=0.7)
         axis.step(centres, shares.mean(0), where="mid", color=colour, lw=1.8)
-        axis.set_xlabel(name, fontsize=9, color=INK)
-        axis.set_ylabel("pixels (%)", fontsize=9, color=INK)
+        axis.set_xlabel(name, fontsize=SMALL, color=INK)
+        axis.set_ylabel("pixels (%)", fontsize=SMALL, color=INK)
         top = float(np.percentile(shares, 99.5)) * 1.15
         axis.set_ylim(0, max(top, float(shares.mean(0)[1:-1].max()) * 1.1, 1e-6))
-        axis.tick_params(labelsize=8)
+        axis.tick_params(labelsize=SMALL - 1)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -101,7 +102,7 @@ def _figure(size: tuple[float, float], title: str) -> Figure:
     from matplotlib.figure import Figure  # not pyplot: no global state, no window
 
     figure = Figure(figsize=(max(size[0], 3.0), size[1]), layout="constrained")
-    figure.suptitle(title, fontsize=11, color=INK)
+    figure.suptitle(title, fontsize=TITLE, color=INK)
     return figure
 
 

@@ -20,6 +20,12 @@ from hounsfield.reports.figures.subgroups import of_headline
 from hounsfield.reports.figures.subgroups import words as group_words
 from hounsfield.reports.view import View
 
+SHEETS = {  # what a sheet of the run shows
+    "augmented": "Left: training images as the network is given them. Right: the same, varied by "
+    "chance, as in training, where each epoch draws anew.",
+    "intensities": "A thin line an image, in bold their mean.",
+    "raw": "Training images as stored.",
+}
 MOST_GROUPS = 12  # of a finding, spelled out
 
 
@@ -54,7 +60,8 @@ def write(view: View, *, task_figures: Sequence[str]) -> Path:
     """
     view.folder.mkdir(parents=True, exist_ok=True)
     drawn = figures.draw(view, [*task_figures, *figures.ALWAYS])
-    drawn.setdefault("data", []).extend(sheets(view))
+    data = drawn.setdefault("data", [])
+    data.extend(sheets(view, raw=not any(one.png and not one.svg for one in data)))
     shown = page.fitted(drawn)
     context = contents(view) | {
         "figures": {
@@ -138,13 +145,17 @@ def line(estimate: Estimate, title: str = "") -> Line:
     )
 
 
-def sheets(view: View) -> list[Figure]:
-    """The pictures that preprocessing left in the run: raw and augmented sheets, histograms."""
+def sheets(view: View, raw: bool) -> list[Figure]:
+    """The pictures that preprocessing left in the run: raw and augmented sheets, histograms.
+
+    raw: whether the raw ones are among them; pictures of each class show the same.
+    """
     found = sorted(view.run.sheets.glob("*.png"))
-    titles = [path.stem.replace("_", " ").replace("-", " ").capitalize() for path in found]
+    titles = {path: path.stem.replace("_", " ").replace("-", " ").capitalize() for path in found}
     return [
-        Figure(path.stem, title, "", png=path.read_bytes())
-        for path, title in zip(found, titles, strict=True)
+        Figure(path.stem, title, SHEETS.get(path.stem, ""), png=path.read_bytes(), wide=True)
+        for path, title in titles.items()
+        if raw or path.stem != "raw"
     ]
 
 

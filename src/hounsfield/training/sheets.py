@@ -15,7 +15,7 @@ from hounsfield.preprocessing.augment import apply, draw
 from hounsfield.preprocessing.normalise import normalise
 from hounsfield.training.study import Study
 
-RAW, VARIED, DRAWS = 12, 4, 5
+RAW, VARIED, DRAWS = 12, 4, 3
 
 
 def draw_sheets(study: Study, folder: Path) -> None:

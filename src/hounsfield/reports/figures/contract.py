@@ -29,6 +29,7 @@ class Figure:
     svg: str = ""
     html: str = ""
     small: bool = False  # one of many: the report sets several side by side
+    wide: bool = False  # a line of its own, as wide as the text
 
     @classmethod
     def of(cls, canvas: Canvas, name: str, title: str, caption: str) -> Figure:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hounsfield.evaluation import Curve, Resampling
+from hounsfield.evaluation.intervals import count_patients
 from hounsfield.metrics.classification import actual
 from hounsfield.metrics.contract import Bools, Floats, Ints
 from hounsfield.reports import numbers, style
@@ -18,6 +19,8 @@ MOST_CURVES = 6
 MOST_BANDS = 3  # more bands cover one another
 BAND_RESAMPLES = 1000  # a band drawn half a millimetre off is the same band
 
+ENOUGH = 5  # patients on either side: with fewer a curve is a step or two of chance
+
 Make = Callable[[Bools, Floats, Ints, Resampling], Curve]
 
 
@@ -27,6 +30,15 @@ def one_against_rest(view: View) -> list[tuple[int, str]]:
     if len(classes) == 2 and not view.cases.multilabel:
         return [(1, classes[1])]
     return list(enumerate(classes))
+
+
+def too_few(view: View) -> bool:
+    """Whether no class has enough patients for a curve, on either side."""
+    return not any(
+        min(count_patients(mine, cluster), count_patients(~mine, cluster)) >= ENOUGH
+        for cluster in [view.cases.cluster]
+        for mine in (actual(view.cases, k) for k, _ in one_against_rest(view))
+    )
 
 
 def score_text(view: View, metric: str, class_name: str) -> str:

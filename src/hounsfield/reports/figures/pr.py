@@ -5,7 +5,7 @@ from __future__ import annotations
 from hounsfield.evaluation import pr_curve
 from hounsfield.reports import style
 from hounsfield.reports.figures.contract import Figure, Section
-from hounsfield.reports.figures.curves import draw_curves, height, remarks
+from hounsfield.reports.figures.curves import draw_curves, height, remarks, too_few
 from hounsfield.reports.view import View
 
 SECTION: Section = "results"
@@ -19,6 +19,8 @@ CAPTION = (
 @style.styled
 def draw(view: View) -> list[Figure]:
     """One panel; none where a class is missing."""
+    if too_few(view):
+        return []
     canvas, axes = style.panel(height(view))
     drawn = draw_curves(view, axes, pr_curve, "auprc")
     if not drawn:

@@ -6,7 +6,7 @@ import numpy as np
 
 from hounsfield.evaluation import Reliability, reliability
 from hounsfield.metrics.contract import Bools, Cases, Floats
-from hounsfield.reports import style
+from hounsfield.reports import numbers, style
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
 
@@ -16,11 +16,16 @@ CAPTION = (
     "had the finding. On the diagonal, 70 % means 70 of 100. Lines: 95 % intervals over patients."
 )
 MOST_PANELS = 4
+ENOUGH = 20  # cases: fewer are two or three to a bin, which is noise
 
 
 @style.styled
 def draw(view: View) -> list[Figure]:
     """One figure a look: the positive class, the predicted class of many, or each label."""
+    if view.cases.classes and len(view.cases) < ENOUGH:
+        few = numbers.count(len(view.cases), "case")
+        why = f"Not drawn: {few} cannot show whether a probability comes true; {ENOUGH} may."
+        return [Figure("reliability", "Reliability", why)]
     before = dict(_looks(view.before)) if view.before is not None else {}
     figures = []
     for number, (name, (outcome, probability)) in enumerate(_looks(view.cases)[:MOST_PANELS]):

@@ -6,7 +6,14 @@ from hounsfield.evaluation import roc_curve
 from hounsfield.metrics.classification import actual, called
 from hounsfield.reports import style
 from hounsfield.reports.figures.contract import Figure, Section
-from hounsfield.reports.figures.curves import draw_curves, height, one_against_rest, remarks
+from hounsfield.reports.figures.curves import (
+    ENOUGH,
+    draw_curves,
+    height,
+    one_against_rest,
+    remarks,
+    too_few,
+)
 from hounsfield.reports.view import View
 
 SECTION: Section = "results"
@@ -14,11 +21,14 @@ CAPTION = (
     "How many of the patients with the finding are found (up) at the price of how many false "
     "alarms (right). The dashed diagonal is a coin's toss."
 )
+TOO_FEW = f"Not drawn: no class has {ENOUGH} patients with it and {ENOUGH} without it here."
 
 
 @style.styled
 def draw(view: View) -> list[Figure]:
     """One panel; none where a class is missing."""
+    if view.cases.classes and too_few(view):
+        return [Figure("roc", "ROC and precision-recall curves", TOO_FEW)]
     canvas, axes = style.panel(height(view))
     axes.plot([0, 1], [0, 1], ls=(0, (4, 3)), lw=1, color=style.SOFT)
     drawn = draw_curves(view, axes, roc_curve, "auroc")

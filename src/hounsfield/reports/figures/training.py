@@ -15,6 +15,8 @@ LOSS = (
     "it learns by heart."
 )
 WATCHED = "What training watched on the validation part, epoch by epoch."
+ENOUGH = 3  # epochs: one or two make no curve
+TOO_SHORT = "Not drawn: after one or two epochs there is no learning curve yet."
 NOT_DRAWN = ("epoch", "step", "seconds", "learning_rate", "lr", "best")
 
 
@@ -23,6 +25,8 @@ def draw(view: View) -> list[Figure]:
     """A panel of losses and one of each other logged value; none before the first epoch."""
     histories = {member.name: member.history() for member in view.run.members}
     histories = {name: table for name, table in histories.items() if table.height}
+    if histories and max(table.height for table in histories.values()) < ENOUGH:
+        return [Figure("training", "Loss", TOO_SHORT)]
     columns = list(dict.fromkeys(c for table in histories.values() for c in table.columns))
     columns = [c for c in columns if c not in NOT_DRAWN and _numeric(histories, c)]
     losses = [c for c in columns if c != "monitor"]
@@ -54,13 +58,11 @@ def _draw(
             epochs = table["epoch"] if "epoch" in table.columns else range(1, table.height + 1)
             label = (title if column == "monitor" else _words(column)) if m == 0 else None
             axes.plot(
-                epochs, table[column], "." if table.height == 1 else "-", label=label,
+                epochs, table[column], "-", label=label,
                 color=style.series(number), alpha=0.6 if many else 1,
             )  # fmt: skip
     axes.set_xlabel("Epoch")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    if max(table.height for table in histories.values()) == 1:
-        axes.set_xlim(0, 2)
     style.legend_below(axes, columns=2)
     if many:
         caption += f" One line for each of the {len(histories)} members."
