@@ -260,6 +260,36 @@ def test_so_is_one_within_a_layout(tmp_path, monkeypatch, shut) -> None:
     assert set(made.rejected["reason"]) == {"the folder cannot be listed (Permission denied)"}
 
 
+def test_links_that_lead_back_and_empty_classes_are_told(tmp_path) -> None:
+    for number in range(4):
+        picture(tmp_path / "in" / ("ill", "well")[number % 2] / f"{number}.png")
+    for number in range(4, 6):
+        picture(tmp_path / "elsewhere" / f"{number}.png")
+    (tmp_path / "in/ill/loop").symlink_to("../..")
+    (tmp_path / "in/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/back").symlink_to(tmp_path / "in")
+    (tmp_path / "in/odd").mkdir()
+    made = index([tmp_path / "in"], tmp_path / "out", IndexSettings(workers=0, keep_ids=True))
+    assert made.catalog.images.height == 6
+    assert dict(made.rejected.iter_rows()) == dict.fromkeys(
+        ("ill/loop", "linked/back"), "a link to a folder above it is not followed"
+    )
+    told = [one.text for one in made.findings if one.severity == "warning"]
+    assert told == [
+        "2 files were set aside: a link to a folder above it is not followed; "
+        f"{tmp_path / 'out' / 'rejected.csv'} lists each",
+        "class folder odd has no images",
+    ]
+
+
+def test_the_commonest_reason_is_told(toy, tmp_path) -> None:
+    root = fill(tmp_path / "in", {"1.ima": {}, "labels.json": {"missing": ["2.ima", "3.ima"]}})
+    (root / "4.ima").write_text("{")
+    (told,) = [one.text for one in index([root], tmp_path / "out", HERE).findings
+               if one.kind == "rejected"]  # fmt: skip
+    assert told.startswith("3 files were set aside: 2 × there is no such file, and others; ")
+
+
 def test_one_name_for_two_images_of_a_data_set(toy, tmp_path) -> None:
     root = fill(tmp_path / "in", {"1.ima": {}, "labels.json": {"missing": ["1"]}})
     (root / "1").write_text("{}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hounsfield.catalog import destination
 from hounsfield.errors import UsageError, did_you_mean
 from hounsfield.files import write_text
 
@@ -29,7 +30,7 @@ def materialise(name: str, folder: str | Path) -> Path:
 
     Raises:
         UsageError: no built-in data set has this name.
-        StorageError: the folder cannot be written to.
+        InputError: the folder holds other files. StorageError: it cannot be written to.
     """
     name = name.removeprefix(PREFIX)
     if name not in BUILTIN:
@@ -37,6 +38,7 @@ def materialise(name: str, folder: str | Path) -> Path:
     path = Path(folder) / BUILTIN[name].file
     if path.is_file():
         return path
+    destination.check(Path(folder))
     write_text(path, BUILTIN[name].text())
     return path
 
@@ -62,3 +64,4 @@ BUILTIN = {
         _digits,
     ),
 }
+FILES = tuple(one.file for one in BUILTIN.values())

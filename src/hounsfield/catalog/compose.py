@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from hounsfield.catalog.enlist import COLUMN, LABELS, Listed
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.layouts.reading import age_of
 from hounsfield.catalog.pseudonym import Pseudonyms, looks_dated, looks_identifying
 from hounsfield.catalog.tables import ANNOTATIONS, CASES, IMAGES, Catalog
@@ -59,8 +59,8 @@ def compose(listed: Listed, found: pl.DataFrame, names: Pseudonyms) -> Composed:
             Finding(
                 kind="columns-dropped",
                 severity="info",
-                text=f"{len(dropped)} columns of the data set's own table may identify people and "
-                "are left out",
+                text=f"{counted(len(dropped), 'column')} of the data set's own table may identify "
+                f"people and {'is' if len(dropped) == 1 else 'are'} left out",
                 remedy="rename a column that is harmless, or pass --keep-ids",
             )
         )
@@ -235,7 +235,7 @@ def _case_ids(table: pl.DataFrame, names: Pseudonyms, findings: list[Finding]) -
             Finding(
                 kind="case-of-several-patients",
                 severity="stop",
-                text=f"{torn.height} cases have images of more than one patient",
+                text=f"{counted(torn.height, 'case')} with images of more than one patient",
                 remedy="correct the case or the patient column of the data set's table",
                 groups=tuple((case,) for case in torn["case"]),
             )

@@ -17,6 +17,7 @@ import polars as pl
 
 from hounsfield.catalog import layouts
 from hounsfield.catalog.layouts.contract import Entry
+from hounsfield.catalog.layouts.reading import leads_back
 from hounsfield.catalog.pseudonym import PLACES, plain
 from hounsfield.errors import InputError
 from hounsfield.formats.contract import Source
@@ -120,18 +121,18 @@ def _check(root: Path) -> None:
         )
 
 
-def unreadable(root: Path) -> list[tuple[str, str]]:
-    """Sub-folders that cannot be listed, each with the reason."""
+def passed_over(root: Path) -> list[tuple[str, str]]:
+    """Sub-folders that cannot be listed and links that lead back, each with the reason."""
     errors: list[OSError] = []
-    for _ in os.walk(root, onerror=errors.append) if root.is_dir() else ():
-        pass
-    return [
-        (
-            os.path.relpath(str(error.filename), root),
-            f"the folder cannot be listed ({error.strerror})",
-        )
-        for error in errors
-    ]
+    circles: list[str] = []
+    walk = os.walk(root, onerror=errors.append, followlinks=True) if root.is_dir() else ()
+    for folder, names, _ in walk:
+        back = [name for name in names if leads_back(Path(folder, name))]
+        names[:] = [name for name in names if name not in back]  # those are walked next
+        circles += [os.path.join(folder, name) for name in back]  # noqa: PTH118  # text, as below
+    shut = [(str(e.filename), f"the folder cannot be listed ({e.strerror})") for e in errors]
+    looped = [(path, "a link to a folder above it is not followed") for path in circles]
+    return [(os.path.relpath(path, root), reason) for path, reason in (*shut, *looped)]
 
 
 def enlist(found: Sequence[Place], progress: Callable[[int], None]) -> Listed:

@@ -28,6 +28,11 @@ class Finding(BaseModel):
     groups: tuple[tuple[str, ...], ...] = ()  # cases that belong together, e.g. duplicates
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 case", "2,000 cases"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import polars as pl
 
-from hounsfield.catalog.findings import Finding, Severity
+from hounsfield.catalog.findings import Finding, Severity, counted
 from hounsfield.catalog.tables import Catalog, Part
 
 MOST_OF_TRAINING = 0.25  # a refilled validation part takes at most this share of training
@@ -54,14 +54,14 @@ def overlap(catalog: Catalog) -> list[Finding]:
         rows = torn.filter(pl.col("patient_known").is_in(known))
         if rows.is_empty():
             continue
-        count = rows["case"].list.len().sum()
+        count = int(rows["case"].list.len().sum())
         how, severity, remedy = OVERLAP[known[0]]
         findings.append(
             Finding(
                 kind="patient-overlap",
                 severity=severity,
-                text=f"{rows.height} patients ({how}) have cases in more than one official part "
-                f"({count} cases)",
+                text=f"{counted(rows.height, 'patient')} ({how}) in more than one official part "
+                f"({counted(count, 'case')})",
                 remedy=remedy,
                 groups=tuple(tuple(cases) for cases in rows["case"]),
             )

@@ -14,12 +14,12 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
+from hounsfield.catalog import builtin, destination, layouts, link
 from hounsfield.catalog import findings as notes
-from hounsfield.catalog import link
 from hounsfield.catalog.compose import Composed, compose, map_labels
-from hounsfield.catalog.enlist import Listed, Place, enlist, places, unreadable
+from hounsfield.catalog.enlist import Listed, Place, enlist, passed_over, places
 from hounsfield.catalog.examine import SCHEMA, examine
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.pseudonym import Pseudonyms
 from hounsfield.catalog.tables import LINK, Catalog
 from hounsfield.errors import InputError
@@ -68,12 +68,13 @@ def index(
 
     Raises:
         InputError: a folder is missing or empty, no image can be used, a layout's own table is
-            wrong, or the label map is; `out` is one of the folders.
+            wrong, or the label map is; `out` is one of the folders or holds other files.
         StorageError: `out` cannot be written.
     """
     settings, tell = settings or IndexSettings(), progress or (lambda what, done, all: None)
     label_map = read_label_map(settings.label_map) if settings.label_map else {}
     _apart(folders, out)
+    destination.check(out, besides=builtin.FILES)
     where = places([Path(folder) for folder in folders], settings.layout, settings.sources)
     seen, key = link.load(out)
     names = replace(Pseudonyms() if key is None else Pseudonyms(key), keep=settings.keep_ids)
@@ -88,7 +89,8 @@ def index(
     _usable(listed, good, bad, where)
     labels, said = map_labels(listed.labels, listed.entries, label_map)
     made = compose(replace(listed, labels=labels), good, names)
-    said += made.findings + _noticed(made.catalog, bad)
+    said += made.findings + _noticed(made.catalog, bad, out)
+    said += [one for place in where for one in layouts.noticed(place.layout, place.root)]
     rejected = _rejected(bad, where, names)
     _save(out, made, _link(listed, found, made, bad, names), names, rejected, said)
     catalog = replace(made.catalog, folder=out)
@@ -159,7 +161,7 @@ def _sorted_out(
         .join(entries.select("row", "source"), on="row", maintain_order="left")
         .select("source", file=_file("mask_"), reason=pl.format("mask: {}", "mask_reason"))
     )
-    closed = [(place.source, *one) for place in where for one in unreadable(place.root)]
+    closed = [(place.source, *one) for place in where for one in passed_over(place.root)]
     columns = dict.fromkeys(("source", "file", "reason"), pl.String)
     folders = pl.DataFrame(closed, schema=columns, orient="row")
     bad = pl.concat([missing, faulty, twice, masks, folders], how="diagonal").sort(
@@ -190,21 +192,24 @@ def _usable(listed: Listed, good: pl.DataFrame, bad: pl.DataFrame, where: Sequen
     reasons = bad["reason"].value_counts(sort=True).head(3)
     text = "; ".join(f"{count} × {reason}" for reason, count in reasons.iter_rows())
     raise InputError(
-        f"none of the {listed.entries.height} images can be used ({text})",
+        f"none of the {counted(listed.entries.height, 'image')} can be used ({text})",
         file=root,
         remedy="`hounsfield info FILE` says more about one of them",
     )
 
 
-def _noticed(catalog: Catalog, bad: pl.DataFrame) -> list[Finding]:
+def _noticed(catalog: Catalog, bad: pl.DataFrame, out: Path) -> list[Finding]:
     found = []
     if bad.height:
+        reason, count = bad["reason"].value_counts(sort=True).row(0)
+        aside = "1 file was" if bad.height == 1 else f"{bad.height:,} files were"
+        why = reason if count == bad.height else f"{count:,} × {reason}, and others"
         found.append(
             Finding(
                 kind="rejected",
                 severity="warning",
-                text=f"{bad.height} file{' was' if bad.height == 1 else 's were'} set aside",
-                remedy=f"{REJECTED_FILE} in the catalog lists each with the reason",
+                text=f"{aside} set aside: {why}; {out / REJECTED_FILE} lists each",
+                remedy="`hounsfield info FILE` says more about one of them",
             )
         )
     if catalog.annotations.is_empty():

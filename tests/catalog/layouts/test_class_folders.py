@@ -92,6 +92,36 @@ def test_few_files_or_many_folders_are_no_classes(tmp_path: Path, make: SimpleNa
         assert not class_folders.recognise(tmp_path / name), name
 
 
+def test_links_that_lead_back_are_no_classes(tmp_path: Path, make: SimpleNamespace) -> None:
+    data = tmp_path / "data"
+    make.touch(data, *(f"{c}/{i}.png" for c in ("ill", "well") for i in range(2)))
+    make.touch(tmp_path, "elsewhere/5.png", "0.png", "1.png")
+    (data / "loop").symlink_to("..")
+    (data / "self").symlink_to(data)
+    (data / "linked").symlink_to(tmp_path / "elsewhere")  # data sets are often made of links
+    (tmp_path / "elsewhere" / "back").symlink_to(data)
+    assert [entry.name for entry in class_folders.entries(data)] == [
+        "ill/0.png", "ill/1.png", "linked/5.png", "well/0.png", "well/1.png",
+    ]  # fmt: skip
+
+
+def test_a_class_without_images_is_told(tmp_path: Path, make: SimpleNamespace) -> None:
+    make.touch(tmp_path, *(f"{c}/{i}.png" for c in ("a", "b", "c", "d") for i in range(2)))
+    assert class_folders.noticed(tmp_path) == []
+    for name in ("blurred", "deep/er", "masks", "patient 7", ".hidden"):
+        (tmp_path / name).mkdir(parents=True)
+    assert class_folders.recognise(tmp_path)
+    (one,) = class_folders.noticed(tmp_path)
+    assert (one.severity, one.text) == ("warning", "2 class folders blurred, deep have no images")
+
+
+def test_so_is_one_in_a_part(tmp_path: Path, make: SimpleNamespace) -> None:
+    make.touch(tmp_path, "train/ill/1.png", "train/well/2.png", "val/well/3.png", "other/4.txt")
+    (tmp_path / "val/ill").mkdir()
+    (one,) = class_folders.noticed(tmp_path)
+    assert one.text == "class folder val/ill has no images"
+
+
 def test_a_class_that_training_lacks_is_refused(tmp_path: Path, make: SimpleNamespace) -> None:
     make.touch(tmp_path, "train/NORMAL/1.png", "train/SICK/1.png", "test/Normal/1.png")
     with pytest.raises(InputError, match="'Normal' is not in the training part") as caught:

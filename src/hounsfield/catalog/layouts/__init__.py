@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import cast
 
+from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.layouts.contract import Layout
 from hounsfield.errors import InputError, UsageError, did_you_mean
 
@@ -27,6 +28,12 @@ def load(name: str) -> Layout:
     if name not in LAYOUTS:
         raise UsageError(f"no layout {name!r}", remedy=did_you_mean(name, LAYOUTS))
     return cast("Layout", importlib.import_module(LAYOUTS[name]))
+
+
+def noticed(name: str, root: Path) -> list[Finding]:
+    """What a layout passed over; most tell nothing."""
+    tell = getattr(load(name), "noticed", None)
+    return tell(root) if tell else []
 
 
 def recognise(root: Path) -> str:

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.layouts.contract import Entry, Label
 from hounsfield.catalog.layouts.reading import (
     folders,
@@ -60,6 +61,7 @@ ONE_PATIENT = re.compile(
     r"[-_ ]?\d+",
     re.I,
 )
+MOST_NAMED = 10
 MOST_CLASSES = 50  # without official parts; above it, the folders are patients
 
 
@@ -76,13 +78,14 @@ def recognise(root: Path) -> bool:
     base = _base(root)
     found = _classes(base) if base is not None else []
     classes = {folder.label for folder in found}
-    odd = [name for name in classes if NO_CLASS.fullmatch(name) or ONE_PATIENT.fullmatch(name)]
+    odd = [name for name in classes if _is_odd(name)]
     if base is None or len(classes) < 2 or len(odd) * 2 > len(classes):
         return False
     if found[0].part is not None:
         return True
-    if len(found) < 0.75 * len(folders(base)):
-        return False  # some folders hold pictures and many do not: no set of classes
+    filled = [name for name in folders(base) if listing(base / name)]
+    if len(found) < 0.75 * len(filled):
+        return False  # some folders hold pictures and many hold other files: no set of classes
     some = islice(chain.from_iterable(pictures(base / f.path) for f in found), 2 * len(classes))
     return len(list(some)) == 2 * len(classes)
 
@@ -111,6 +114,34 @@ def entries(root: Path) -> Iterator[Entry]:
             )
 
 
+def noticed(root: Path) -> list[Finding]:
+    """Folders among the classes that hold no picture: a class that is lost, most often."""
+    base = _base(root)
+    if base is None:
+        return []
+    kept = _classes(base)
+    lost = [
+        folder.path
+        for folder in _candidates(base)
+        if folder not in kept
+        and (folder.part is None) == (kept[0].part is None)
+        and not _is_odd(folder.label)
+    ]
+    if not lost:
+        return []
+    told = ", ".join(lost[:MOST_NAMED]) + (", …" if len(lost) > MOST_NAMED else "")
+    one = len(lost) == 1
+    return [
+        Finding(
+            kind="empty-class",
+            severity="warning",
+            text=f"{'class folder' if one else f'{len(lost)} class folders'} {told} "
+            f"{'has' if one else 'have'} no images",
+            remedy="put images directly into a class's folder, or move the folder away",
+        )
+    ]
+
+
 def guess_patient(name: str) -> str | None:
     """The patient that a file's name seems to carry, or None."""
     matches = (pattern.match(stem(name)) for pattern in PATIENTS)
@@ -126,6 +157,12 @@ def _base(root: Path) -> Path | None:
 
 def _classes(base: Path) -> list[_Folder]:
     """The class folders that hold a picture; those in parts, where there are any."""
+    held = [folder for folder in _candidates(base) if _holds_picture(base / folder.path)]
+    return [folder for folder in held if folder.part is not None] or held
+
+
+def _candidates(base: Path) -> list[_Folder]:
+    """The folders in parts, and those directly in the base that are no parts."""
     names = folders(base)
     in_parts = [
         _Folder(part_of(part), label, f"{part}/{label}")
@@ -133,9 +170,12 @@ def _classes(base: Path) -> list[_Folder]:
         if part_of(part) is not None
         for label in folders(base / part)
     ]
-    held = [folder for folder in in_parts if _holds_picture(base / folder.path)]
-    direct = (_Folder(None, name, name) for name in names if part_of(name) is None)
-    return held or [folder for folder in direct if _holds_picture(base / folder.path)]
+    return in_parts + [_Folder(None, name, name) for name in names if part_of(name) is None]
+
+
+def _is_odd(name: str) -> bool:
+    """Does a folder's name say that it is no class?"""
+    return bool(NO_CLASS.fullmatch(name) or ONE_PATIENT.fullmatch(name))
 
 
 def _holds_picture(folder: Path) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from hounsfield.catalog.layouts.contract import Entry
-from hounsfield.catalog.layouts.reading import listing
+from hounsfield.catalog.layouts.reading import walk
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import Source
 
@@ -43,25 +43,11 @@ def entries(root: Path) -> Iterator[Entry]:
     Hidden files are left out; a link that leads back to a folder above is not followed.
     """
     if root.is_dir():
-        for path in _walk(root, "", frozenset()):
-            yield from _of(root, path)
+        for path in walk(root):
+            if not _is_no_picture(PurePosixPath(path).name):
+                yield from _of(root, path)  # a link to nowhere too: the scan lists it as missing
     else:
         yield from _of(root.parent, root.name)
-
-
-def _walk(root: Path, below: str, above: frozenset[tuple[int, int]]) -> Iterator[str]:
-    """Files' POSIX paths below the root; `above` are the folders that we are in."""
-    try:
-        state = (root / below).stat()
-    except OSError:
-        return  # the scan lists the sub-folders that cannot be opened
-    here = (state.st_dev, state.st_ino)
-    for entry in listing(root / below) if here not in above else ():
-        path = f"{below}/{entry.name}" if below else entry.name
-        if entry.is_dir():
-            yield from _walk(root, path, above | {here})
-        elif (entry.is_file() or entry.is_symlink()) and not _is_no_picture(entry.name):
-            yield path  # a link to nowhere too: the scan lists it as missing
 
 
 def _is_no_picture(name: str) -> bool:
