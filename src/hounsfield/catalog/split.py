@@ -6,6 +6,7 @@ A data set's own (official) parts are kept where it has them.
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -18,13 +19,19 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from hounsfield.catalog.deal import Counts, connected, deal, strata
-from hounsfield.catalog.findings import FINDINGS, Finding
+from hounsfield.catalog.findings import FINDINGS, Finding, counted
 from hounsfield.catalog.official import overlap, own_shares
-from hounsfield.catalog.tables import Catalog, Part, write_whole
-from hounsfield.errors import InputError, LeakError, UsageError, did_you_mean
+from hounsfield.catalog.tables import CASES, IMAGES, Catalog, Part, write_whole
+from hounsfield.errors import InputError, LeakError, UsageError
 
 PARTS: tuple[Part, ...] = ("train", "val", "test")
 SPLIT_FILE = "split.parquet"
+# Columns by which cases may be grouped, besides the data set's own
+GROUPS = (
+    *("patient", "source", "study", "series", "manufacturer", "model", "modality", "view", "sex"),
+    "body_part",
+)
+MOST_NAMED = 10
 
 
 class SplitSettings(BaseModel):
@@ -206,8 +213,16 @@ def _column(catalog: Catalog, name: str) -> list[object]:
     if name in catalog.cases.columns:
         return catalog.cases[name].to_list()
     if name not in catalog.images.columns:
-        known = [*catalog.cases.columns, *catalog.images.columns]
-        raise UsageError(f"no column {name!r} to group by", remedy=did_you_mean(name, known))
+        own = [column for column in catalog.cases.columns if column not in (*CASES, *IMAGES)]
+        known = (*own, *GROUPS)
+        near = difflib.get_close_matches(name, known, n=1)
+        raise UsageError(
+            f"no column {name!r} to group by",
+            expected=f"one of {', '.join(known[:MOST_NAMED])}{', …' * (len(known) > MOST_NAMED)}",
+            remedy=f"did you mean {near[0]!r}?"
+            if near
+            else "choose one of these columns, or give the data set's table one more",
+        )
     first = catalog.cases.select(pl.col("inputs").list.first().struct.field("image"))
     found = first.join(catalog.images, on="image", how="left", maintain_order="left")
     return found[name].to_list()
@@ -233,12 +248,13 @@ def _check(
             expected="two or more classes",
             remedy="index the other class too, or check the label column",
         )
+    count = catalog.cases.height
     wanted = sum(share > 0 for share in (settings.train, settings.val, settings.test))
     wanted = max(wanted, settings.folds + (settings.test > 0) if settings.folds > 1 else 0)
     if len(work.groups) < wanted and not any(work.official):
         known = "one patient" if len(work.groups) == 1 else f"{len(work.groups)} patients"
         raise InputError(
-            f"the {catalog.cases.height} cases come from {known} only",
+            f"{counted(count, 'case')} {'comes' if count == 1 else 'come'} from {known} only",
             file=catalog.folder,
             expected=f"at least {wanted} patients, so that no patient is in two parts",
             remedy="add patients, ask for fewer parts or folds, or check the patient column",
