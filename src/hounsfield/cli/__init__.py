@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from cyclopts import App, CycloptsError, Parameter
 
     from hounsfield import __version__
-    from hounsfield.cli.failures import explained, refused
+    from hounsfield.cli.failures import converted, explained, refused
 
     app = App(
         name="hounsfield",
@@ -38,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help_format="plaintext",  # Markdown's parser alone takes a fifth of a second
         result_action="return_value",
         suppress_keyboard_interrupt=False,  # `explained` says what Ctrl-C leaves
-        default_parameter=Parameter(negative_bool=(), negative_iterable=()),  # no --empty-size
+        default_parameter=Parameter(
+            negative_bool=(),
+            negative_iterable=(),  # no --empty-size
+            converter=converted,
+        ),
         error_formatter=refused,
     )
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from hounsfield.errors import HounsfieldError, UsageError
 
@@ -77,6 +78,25 @@ def refused(error: CycloptsError) -> Text:
     cause = error.__cause__  # settings of another type
     text = str(unfit(cause)) if isinstance(cause, ValidationError) else str(error)
     return _message("Error", text)
+
+
+def converted(kind: Any, values: Any) -> Any:
+    """Words of the command line as cyclopts turns them; but 2.5 is no whole number.
+
+    cyclopts would round it.
+    """
+    from cyclopts import CoercionError, convert
+
+    for token in values if int in _kinds(kind) - {float} else ():
+        if re.fullmatch(r"[-+]?\d*\.\d*[1-9]\d*", token.value):
+            raise CoercionError(token=token, target_type=int)
+    return convert(kind, values)
+
+
+def _kinds(kind: Any) -> set[Any]:
+    """What a type is made of: int of tuple[int, int] | None."""
+    parts = [_kinds(part) for part in get_args(kind)]
+    return set[Any]().union(*parts) or {kind}
 
 
 def checked(kind: type[BaseModel], **values: Any) -> dict[str, Any]:
