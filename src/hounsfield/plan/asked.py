@@ -52,10 +52,15 @@ def from_file(path: Path) -> Asked:
     """A plan.yaml or plan.resolved.yaml."""
     try:
         values = yaml.safe_load(path.read_text()) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except FileNotFoundError:
         raise UsageError(
-            f"the plan cannot be read ({error})", file=path, expected="YAML"
-        ) from error
+            "the plan cannot be read: there is no such file",
+            file=path,
+            remedy="check the path for a typing error; `hounsfield plan DATA` writes a plan",
+        ) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UsageError(f"the plan cannot be read ({why})", file=path, expected="YAML") from error
     if not isinstance(values, dict):
         raise UsageError("the plan is not a mapping", file=path, expected="training: {epochs: 3}")
     return from_values(values, path)
@@ -145,6 +150,9 @@ def _refusal(error: ValidationError, file: Path | None) -> UsageError:
             file=file,
             remedy=did_you_mean(word, fields.model_fields),
         )
+    if first["type"] == "value_error" and isinstance(first["input"], dict):
+        # Of several fields that do not fit together: the sentence begins with them.
+        return UsageError(f"{path}.{_wanted(first['msg'])}", file=file)
     return UsageError(
         f"{path} cannot be {first.get('input')!r}",
         file=file,
