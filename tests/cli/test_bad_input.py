@@ -209,7 +209,8 @@ def test_bad_files_among_good_ones_are_set_aside(ask: Ask, tmp_path: Path) -> No
     found = {Path(file).name: reason for file, reason in aside.items()}
     assert {name: found.get(name) for name in wanted if name not in found} == {}
     assert all(reason for reason in aside.values())
-    assert f"{len(aside)} files were set aside rejected.csv" in answer.said
+    assert f"{len(aside)} files were set aside: " in answer.said
+    assert "catalog/rejected.csv lists each" in answer.said
     assert pl.read_parquet("catalog/images.parquet").height == 14  # the cut ones' originals too
     assert re.search(r"\d unreadable", ask("info", data).said)
 
@@ -317,15 +318,22 @@ def test_labels_that_the_run_does_not_know(run: Path, ask: Ask, tmp_path: Path) 
         ("--training.epochs=0", "training.epochs cannot be 0 Expected: greater than or equal to 1"),
         ("--training.optimizer=adamv", "for --training.optimizer. Choose from: .adamw"),
         ("--preprocessing.size 32", "preprocessing.size requires 2"),
-        ("--preprocessing.size 2 2", "8 to 16384 pixels"),
+        (
+            "--preprocessing.size 2 2",
+            r"Error: preprocessing.size \(2, 2\): each side must be 8 to 16384 pixels",
+        ),
         ("--evaluation.threshold=lots", "'lots' Expected: youden, sensitivity:0.95, or a number"),
         ("--data.train=0.9 --data.val=0.9", "train . val . test is 1.95.*Expected: 1 in all"),
+        ("--preprocessing.size 64.5 64", '--preprocessing.size: unable to convert "64.5" into int'),
+        ("--training.batch=2.5", '--training.batch: unable to convert "2.5" into int'),
+        ("--folds=1.9", '--folds: unable to convert "1.9" into int'),
         ("--folds=x", "--folds"),
         ("--folds=0", "training.folds cannot be 0"),
         ("--data.label-map=nowhere.csv", "nowhere.csv: the label map cannot be read"),
-        ("--data.group=ward", "ward"),
+        ("--data.group=ward", "'ward'.* Expected: one of patient, source, study, .*choose one"),
+        ("--data.group=studie", "did you mean 'study'"),
         ("--task.target=zebra", "zebra"),
-        ("--plan nowhere.yaml", "nowhere.yaml: the plan cannot be read"),
+        ("--plan nowhere.yaml", "nowhere.yaml: the plan cannot be read: there is no such file"),
     ],
 )
 def test_a_plan_with_a_wrong_value(flags: str, said: str, ask: Ask, tmp_path: Path) -> None:
@@ -344,6 +352,8 @@ def test_a_plan_with_a_wrong_value(flags: str, said: str, ask: Ask, tmp_path: Pa
         ("phantom chest-xray out --patients=0", "--patients cannot be 0 Expected: greater than"),
         ("phantom chest-xray out --compress=zip", "--compress cannot be zip Expected: 'none' or"),
         ("convert DATA/ill/1.png out.npy --window 1", "--window requires 2"),
+        ("demo --patients=2.5", '--patients: unable to convert "2.5" into int'),
+        ("phantom chest-xray out --patients=2.5", "--patients cannot be 2.5"),
         ("demo --patients=few", "--patients: unable to convert .few. into int"),
     ],
 )

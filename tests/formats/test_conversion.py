@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +112,8 @@ def test_a_folder_keeps_its_tree(
     ]  # fmt: skip
     told = capsys.readouterr().out
     assert "5 images written" in told
-    assert "Not converted (2×)" in told
+    assert "Not converted (2×): the content is of no known image format: 1.2.840.5, …" in told
+    assert "lanted" not in told
     assert main(["convert", str(folder), str(out)]) == 3  # everything is there already
 
 
@@ -132,9 +134,42 @@ def test_info_of_a_folder_names_nobody(folder: Path, capsys: pytest.CaptureFixtu
     told = capsys.readouterr().out
     assert "dicom CR" in told
     assert "2  no images" in told
+    assert "layout files: Any images" in told
     assert "lanted" not in told
     assert main(["info", str(folder), "--phi"]) == 0
     assert "Planted Name.png" in capsys.readouterr().out
+
+
+def test_info_follows_the_links_that_training_follows(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/linked").symlink_to(folder)
+    (tmp_path / "all/loop").symlink_to(tmp_path)
+    (folder / "loop").symlink_to(folder)
+    assert main(["info", str(tmp_path / "all")]) == 0
+    assert re.search(r"^ +1  png$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_info_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    formats.write(Image.from_numpy(np.ones((4, 4), np.uint8)), tmp_path / "images/a.png")
+    table = tmp_path / "table.csv"
+    table.write_text("image,subject,diagnosis,x,y,w,h,note\na,p1,ill,1,2,3,4,none\n")
+    assert main(["info", str(table)]) == 0
+    assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
+        "format table",
+        "rows 1",
+        "image files column image (images … .png)",
+        "patient column subject",
+        "label column diagnosis",
+        "size columns x, y, w, h",
+        f"`hounsfield train {table}` and `hounsfield index {table}` read it",
+    ]
+    assert main(["info", str(tmp_path)]) == 0
+    assert "layout table: A table with a column of image files" in capsys.readouterr().out
+    table.write_text("name,diagnosis\na,ill\n")
+    assert main(["info", str(table)]) == 0
+    assert "no column names files that are there" in capsys.readouterr().out
 
 
 def test_info_of_many_images_and_of_one(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,15 +73,19 @@ def audit(
 
 
 def _speed(found: Audit, seconds: float) -> str:
+    from hounsfield.catalog.findings import counted
+
     rate = f" ({found.images / seconds:,.0f} a second)" if seconds > 1 else ""
-    return f"{found.images:,} images in {seconds:.1f} s{rate}"
+    return f"{counted(found.images, 'image')} in {seconds:.1f} s{rate}"
 
 
 def _refuse_grave(found: Audit) -> None:
+    from hounsfield.catalog.findings import counted
     from hounsfield.errors import InputError
 
     grave = [finding for finding in found.findings if finding.severity != "info"]
     if grave:
         raise InputError(
-            f"{len(grave)} findings, and --strict was given", remedy="see the findings above"
+            f"{counted(len(grave), 'finding')}, and --strict was given",
+            remedy="see the findings above",
         )

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from hounsfield.formats.conversion import Choices
 
+MOST_NAMED = 5
+
 
 def convert(
     source: Path,
@@ -66,8 +68,9 @@ def convert(
 
 
 def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console) -> None:
-    from collections import Counter
+    from collections import Counter, defaultdict
 
+    from hounsfield.catalog.findings import counted
     from hounsfield.errors import InputError
     from hounsfield.formats.conversion import convert_folder
 
@@ -76,16 +79,17 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
             "a folder becomes a folder, not a file", file=target, remedy=f"give a folder, --to {to}"
         )
     suffix = to if to.startswith(".") else f".{to}"
-    written, notes, reasons = 0, Counter[str](), Counter[str]()
+    written, notes, failed = 0, Counter[str](), defaultdict[str, list[Path]](list)
     for done in convert_folder(source, target, suffix, choices):
         written += done.reason is None
         notes.update(re.sub(r" \([^)]*\)", "", note) for note in done.notes)  # without its sizes
-        reasons.update([done.reason] if done.reason else [])
-    out.print(f"{written} images written to {target}", markup=False)
+        if done.reason:
+            failed[done.reason].append(done.source.relative_to(source))
+    out.print(f"{counted(written, 'image')} written to {target}", markup=False)
     for note, count in notes.most_common():
         out.print(f"Note ({count}×): {note}", markup=False)
-    for reason, count in reasons.most_common():
-        out.print(f"Not converted ({count}×): {reason}", markup=False)
+    for reason, files in sorted(failed.items(), key=lambda one: -len(one[1])):
+        out.print(f"Not converted ({len(files)}×): {reason}: {_named(files)}", markup=False)
     if not written:
         raise InputError(
             "no image was converted",
@@ -93,3 +97,13 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
             expected="a folder with images that can be read",
             remedy="`hounsfield info FOLDER` says what is in it",
         )
+
+
+def _named(files: list[Path]) -> str:
+    """The first files whose names say nothing of a person."""
+    from hounsfield.catalog.pseudonym import plain
+
+    shown = [file.as_posix() for file in files if all(map(plain, file.parts))][:MOST_NAMED]
+    if not shown:
+        return "(names hidden: `hounsfield info FOLDER --phi` shows them)"
+    return ", ".join(shown) + (", …" if len(files) > len(shown) else "")

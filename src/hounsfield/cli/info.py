@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from hounsfield.catalog.layouts.rows import Table
     from hounsfield.formats.contract import Header, Source
 
 _SHOWN = 20
@@ -22,7 +23,7 @@ def info(
     Parameters
     ----------
     path
-        A file, one image of a file (scan.npz#train_images/17), or a folder.
+        A file, one image of a file (scan.npz#train_images/17), a table, or a folder.
     phi
         Show the identifying numbers too, and the names of files that may be people's.
     values
@@ -40,7 +41,9 @@ def info(
     from hounsfield.errors import UsageError
 
     named = "#" in str(path) and not path.exists()
-    found = [] if named else formats.find(path)
+    found = [] if named else _found(path, out)
+    if found is None:
+        return
     if len(found) > 1:
         if picture or values:
             raise UsageError(
@@ -53,6 +56,40 @@ def info(
     if values or picture:
         rows += _seen(opened, picture, values=values)
     _print(rows, out)
+
+
+def _found(path: Path, out: Console) -> list[Source] | None:
+    """The images in a file; None where it is a table that names images, which is then shown."""
+    from hounsfield import formats
+    from hounsfield.catalog.layouts.rows import TABLES, Table
+    from hounsfield.errors import FormatError
+
+    try:
+        return formats.find(path)
+    except FormatError as error:
+        if error.problem != formats.NO_IMAGE or path.suffix.lower() not in TABLES:
+            raise
+    _print(_table(Table(path)), out)
+    out.print(f"`hounsfield train {path}` and `hounsfield index {path}` read it", markup=False)
+    return None
+
+
+def _table(table: Table) -> list[tuple[str, str]]:
+    """How the layout `table` reads a table: which column says what."""
+    from hounsfield.catalog.layouts.columns import SIDECAR, detect
+
+    found = detect(table)
+    rows = [("format", "table"), ("rows", f"{sum(1 for _ in table.rows()):,}")]
+    if found is None:
+        missing = f"no column names files that are there: write `path: COLUMN` into {SIDECAR}"
+        return [*rows, ("image files", f"{missing} beside it (`hounsfield layouts table`)")]
+    told = found.model_dump(exclude_none=True, exclude_defaults=True)
+    ends = " … ".join(filter(None, (told.pop("folder", ""), told.pop("suffix", ""))))
+    rows.append(("image files", f"column {told.pop('path')}" + (f" ({ends})" if ends else "")))
+    for role, name in told.items():
+        names = (name,) if isinstance(name, str) else name
+        rows.append((role, f"column{'s' * (len(names) > 1)} {', '.join(names)}"))
+    return rows
 
 
 def _rows(header: Header, *, phi: bool) -> list[tuple[str, str]]:
@@ -139,19 +176,20 @@ def _several(found: list[Source], out: Console) -> None:
 def _folder(folder: Path, out: Console, *, phi: bool) -> None:
     """Counts by format and modality, and what cannot be read."""
     from hounsfield import formats
-    from hounsfield.catalog import pseudonym
+    from hounsfield.catalog import layouts, pseudonym
+    from hounsfield.catalog.layouts.reading import is_picture, walk
     from hounsfield.errors import HounsfieldError, InputError
 
     kinds: Counter[tuple[str, str]] = Counter()
     others: Counter[str] = Counter()  # tables, texts: no images, and nothing is wrong with them
     bad: list[tuple[str, str]] = []
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        name = str(file.relative_to(folder))
+    for name in walk(folder):
+        file = folder / name
         try:
             found = formats.find(file)
             header = formats.header(found[0]) if found else None
         except HounsfieldError as error:
-            if error.problem == formats.NO_IMAGE:
+            if error.problem == formats.NO_IMAGE and not is_picture(name):
                 others[file.suffix or "no suffix"] += 1
                 continue
             plain = phi or all(pseudonym.plain(part) for part in Path(name).parts)
@@ -160,7 +198,13 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
         if header is not None:
             kinds[header.format, header.modality or ""] += len(found)
     if not kinds and not bad and not others:
-        raise InputError("this folder has no files", file=folder, remedy="check the path")
+        raise InputError(
+            "this folder has no files, or only hidden ones, runs and catalogs",
+            file=folder,
+            remedy="check the path",
+        )
+    layout = layouts.recognise(folder)
+    out.print(f"layout {layout}: {layouts.load(layout).TITLE}", markup=False)
     for (kind, modality), count in kinds.most_common():
         out.print(f"{count:>8,}  {kind} {modality}".rstrip(), markup=False)
     if others:
