@@ -86,11 +86,21 @@ def test_a_plan_is_made_and_nothing_trained(tiny_data: Path, tmp_path: Path) -> 
     assert [p.name for p in tmp_path.iterdir()] == ["plan.catalog"]
 
 
+@pytest.fixture
+def other_data(tiny_data: Path, tmp_path: Path) -> Path:
+    """The same pictures by another scanner: a little brighter."""
+    arrays = dict(np.load(tiny_data))
+    for name in ("train_images", "val_images", "test_images"):
+        arrays[name] = np.clip(arrays[name].astype(int) + 3, 0, 255).astype(np.uint8)
+    np.savez(tmp_path / "other.npz", **arrays)
+    return tmp_path / "other.npz"
+
+
 def test_another_hospitals_data_are_evaluated_beside_the_run(
-    tiny_run: Run, tiny_data: Path, tmp_path: Path
+    tiny_run: Run, other_data: Path, tmp_path: Path
 ) -> None:
     run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
-    found = hf.evaluate(run.path, tiny_data, name="other")
+    found = hf.evaluate(run.path, other_data, name="other")
     assert found.name == "other"
     assert found.fall is not None
     assert found.cases == 130
@@ -167,16 +177,58 @@ def test_names_and_labels_of_a_catalog_are_settled(tiny_data: Path, tmp_path: Pa
 
 
 def test_an_evaluation_is_not_replaced_unasked(
+    tiny_run: Run, other_data: Path, tmp_path: Path
+) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    assert hf.evaluate(run, other_data).name == "other"
+    with pytest.raises(RunError, match="an evaluation 'other' already"):
+        hf.evaluate(run, other_data)
+    assert hf.evaluate(run, other_data, name="other").name == "other"
+    assert hf.evaluate(run, other_data, name="../up").name == "up"
+    with pytest.raises(UsageError, match="--name goes with --data"):
+        hf.evaluate(run, name="data")
+
+
+def test_what_a_run_has_learned_from_is_no_test(
     tiny_run: Run, tiny_data: Path, tmp_path: Path
 ) -> None:
     run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
-    assert hf.evaluate(run, tiny_data).name == "data"
-    with pytest.raises(RunError, match="an evaluation 'data' already"):
-        hf.evaluate(run, tiny_data)
-    assert hf.evaluate(run, tiny_data, name="data").name == "data"
-    assert hf.evaluate(run, tiny_data, name="../up").name == "up"
-    with pytest.raises(UsageError, match="--name goes with --data"):
-        hf.evaluate(run, name="data")
+    found = hf.evaluate(run, tiny_data, name="again")
+    assert found.cases == 40  # the run's own test part, which these data hold too
+    assert any("90 of 130 cases were among those" in note for note in found.notes)
+    assert "90 of 130 cases" in run.report("again").read_text()
+    arrays = {k: v for k, v in np.load(tiny_data).items() if k.startswith("train")}
+    np.savez(tmp_path / "seen.npz", **arrays)
+    with pytest.raises(InputError, match="learned from all 60 cases"):
+        hf.evaluate(run, tmp_path / "seen.npz")
+
+
+TABLE = "predictions/test/predictions.csv"
+
+
+@pytest.mark.parametrize("name", ["data/cases.parquet", TABLE, "evaluations/test/evaluation.json"])
+def test_a_damaged_run_says_so(name: str, tiny_run: Run, tmp_path: Path) -> None:
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    file = run.path / name
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(RunError, match="damaged") as refused:
+        hf.report(run)
+    assert file.name in str(refused.value)
+    assert "index" not in str(refused.value.remedy)
+
+
+@pytest.mark.parametrize("name", [TABLE, "evaluations/val/evaluation.json"])
+def test_a_missing_part_of_a_finished_run_is_made_again(
+    name: str, tiny_run: Run, tmp_path: Path
+) -> None:
+    for folder in (tiny_run.path.name, f"{tiny_run.path.name}.catalog"):
+        shutil.copytree(tiny_run.path.with_name(folder), tmp_path / folder)
+    run = Run(tmp_path / tiny_run.path.name)
+    before = (run.path / name).read_bytes()
+    (run.path / name).unlink()
+    workflow.resume(run)
+    assert (run.path / name).read_bytes() == before
+    assert run.status == "finished"
 
 
 def test_a_demo_replaces_only_a_demo(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
-from hounsfield.errors import RunError
+from hounsfield.errors import InputError, RunError
 from hounsfield.files import storage_error, write_text
 from hounsfield.plan.resolved import Resolved
 from hounsfield.tasks.contract import Calibration
@@ -202,8 +202,15 @@ class Run:
 
     @property
     def catalog(self) -> Catalog:
-        """The run's snapshot of the tables, with the link of the catalog it came from."""
-        return Catalog.load(self.path / "data", link=self._there(self.state.get("link")))
+        """The run's snapshot of the tables, with the link of the catalog it came from.
+
+        Raises:
+            RunError: a table is missing or damaged.
+        """
+        try:
+            return Catalog.load(self.path / "data", link=self._there(self.state.get("link")))
+        except InputError as error:
+            raise _damaged(error.file or self.path / "data") from error
 
     @property
     def split(self) -> Split:
@@ -257,6 +264,30 @@ class Run:
         training = self.resolved.plan.training
         folds, seeds = range(training.folds), range(training.seeds)
         return tuple(self.member(fold, seed) for fold in folds for seed in seeds)
+
+    @property
+    def predicted(self) -> bool:
+        """Are all members trained, and the parts that they did not see predicted?
+
+        Raises:
+            RunError: a file of the plan or the data is damaged.
+        """
+        tables = [self.predictions(name) / "predictions.csv" for name in self._measured()]
+        return all(member.trained for member in self.members) and all(t.exists() for t in tables)
+
+    @property
+    def whole(self) -> bool:
+        """Is everything there that a finished run has?
+
+        Raises:
+            RunError: a file of the plan or the data is damaged.
+        """
+        found = [self.evaluation(name) / "evaluation.json" for name in self._measured()]
+        made = self.predicted and all(file.exists() for file in found)
+        return made and self.report().exists() and self.catalog.cases.height > 0
+
+    def _measured(self) -> list[str]:
+        return [name for name in ("val", "test") if self.split.cases(name)]
 
     @property
     def begun(self) -> bool:
@@ -362,7 +393,7 @@ def load_model(path: Path, kind: type[M]) -> M:
         raise _damaged(path) from error
 
 
-def _damaged(path: Path) -> RunError:
+def _damaged(path: str | Path) -> RunError:
     return RunError(
         "is missing or damaged",
         file=path,

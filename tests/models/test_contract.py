@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,12 @@ def build(*, channels, outputs, size, width=4):
 
 def broken(*, channels, outputs, size):
     return "a network"
+
+def other_size(channels, outputs, size):
+    return nn.Sequential(nn.Flatten(), nn.Linear(3, outputs))
+
+def other_outputs(channels, outputs, size):
+    return nn.Sequential(nn.Flatten(), nn.Linear(channels * size[0] * size[1], 5))
 """
 NAMES = (*NETWORKS, "resnet18", "densenet121", "own_network:build")
 SHAPES = (Shape(1, 2, (28, 28)), Shape(3, 4, (64, 48)), Shape(1, 3, (224, 224)))
@@ -104,15 +111,26 @@ def test_a_name_that_nobody_has() -> None:
 
 @pytest.mark.parametrize("name", ["own_network:missing", "nowhere:build", ":build"])
 def test_an_own_network_that_cannot_be_imported(name: str) -> None:
-    network = load(name)
     with pytest.raises(UsageError, match="cannot be imported"):
-        network.build(network.Settings(), SHAPES[0])
+        load(name)
 
 
 def test_an_own_function_that_gives_something_else() -> None:
     network = load("own_network:broken")
-    with pytest.raises(UsageError, match="gave a str"):
+    with pytest.raises(UsageError, match=r"gave no network \(str\)"):
         network.build(network.Settings(), SHAPES[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("own_network:other_size", r"cannot take images of shape \(2, 1, 28, 28\)"),
+     ("own_network:other_outputs", r"gives \(2, 5\) for two images Expected: \(2, 2\)")],
+)  # fmt: skip
+def test_an_own_network_of_another_shape(name: str, said: str) -> None:
+    network = load(name)
+    with pytest.raises(UsageError) as refused:
+        network.build(network.Settings(), SHAPES[0])
+    assert re.search(said, " ".join(str(refused.value).split()))
 
 
 def test_an_own_networks_settings_reach_it_and_others_are_refused(facts: Any) -> None:

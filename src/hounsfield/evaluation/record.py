@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from hounsfield.errors import RunError
 from hounsfield.evaluation.compare import Difference
 from hounsfield.evaluation.estimate import Estimate
+from hounsfield.run import load_model
 
 
 class Evaluation(BaseModel):
@@ -37,7 +38,7 @@ class Evaluation(BaseModel):
                 file=folder,
                 remedy="`hounsfield evaluate RUN` makes one",
             )
-        return cls.model_validate_json(path.read_bytes())
+        return load_model(path, cls)
 
     def overall(self) -> tuple[Estimate, ...]:
         """The estimates over all cases and all classes."""

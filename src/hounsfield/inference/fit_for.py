@@ -36,6 +36,36 @@ def check_fit(run: Run, catalog: Catalog) -> None:
         )
 
 
+def unseen(run: Run, catalog: Catalog) -> tuple[Catalog, str]:
+    """The cases that the run has not learned from, by their files' content and their patients.
+
+    Returns the catalog without the others, and a sentence about them, empty where there are none.
+    Patients are compared where both catalogs have one key.
+
+    Raises:
+        InputError: it has learned from all of them.
+    """
+    parts = run.split.table.filter(pl.col("part") != "test")["case"]
+    learned = run.catalog.select(parts.to_list())
+    patients = learned.cases["patient"].drop_nulls().unique().to_list()
+    hashes = learned.images["hash"].unique().to_list()
+    images = catalog.images.filter(pl.col("hash").is_in(hashes))["image"].to_list()
+    known = pl.col("inputs").list.eval(pl.element().struct.field("image").is_in(images)).list.any()
+    seen = catalog.cases.filter(known | pl.col("patient").is_in(patients))["case"].to_list()
+    if not seen:
+        return catalog, ""
+    if len(seen) == catalog.cases.height:
+        raise InputError(
+            f"the run has learned from all {len(seen)} cases: measuring on them is no test",
+            file=catalog.folder,
+            expected="cases that it has not seen",
+            remedy="`hounsfield evaluate RUN` measures its own test part",
+        )
+    told = f"{len(seen)} of {catalog.cases.height} cases were among those that the run learned from"
+    fresh = catalog.cases.filter(~pl.col("case").is_in(seen))["case"].to_list()
+    return catalog.select(fresh), f"{told}: they are left out"
+
+
 def check_labelled(catalog: Catalog, task: Task[Any, Any], settings: Settings) -> str:
     """Refuse to measure on data without labels of the run's task; tell where some lack one.
 

@@ -85,7 +85,7 @@ def read_predictions(folder: Path) -> pl.DataFrame:
     """The table that `write_predictions` wrote.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or it is damaged.
     """
     path = folder / "predictions.csv"
     if not path.exists():
@@ -95,8 +95,23 @@ def read_predictions(folder: Path) -> pl.DataFrame:
             remedy="`hounsfield train --resume RUN` finishes a run",
         )
     text = dict.fromkeys((*FIRST, "unlike"), pl.String)
-    table = pl.read_csv(path, schema_overrides=text)
+    try:
+        whole = path.read_bytes().endswith(b"\n")
+        table = pl.read_csv(path, schema_overrides=text)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _damaged(path) from error
+    if not whole or not set(FIRST) <= set(table.columns):
+        raise _damaged(path)
     return table.with_columns(pl.col(pl.String).fill_null(""))
+
+
+def _damaged(path: Path) -> RunError:
+    return RunError(
+        "the predictions are damaged",
+        file=path,
+        expected=f"a table with the columns {', '.join(FIRST)}, to its last line",
+        remedy="delete the file; `hounsfield train --resume RUN` makes a run's own again",
+    )
 
 
 def _saved(done: Predicted, folder: Path, task: Task[Any, Any]) -> Iterator[Any]:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ConfigDict
-from torch import nn
+from torch import Tensor, nn
 
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.errors import UsageError, did_you_mean
@@ -36,6 +37,9 @@ class Own:
     name: str
     Settings: type[OwnSettings] = field(default=OwnSettings, init=False)
 
+    def __post_init__(self) -> None:
+        self._function()  # a name that cannot be imported is told at once
+
     def choose(self, choosing: Choosing) -> list[Choice]:
         """No opinion; a setting that the function does not take is refused here, at the door."""
         prefix = "model.settings."
@@ -56,11 +60,34 @@ class Own:
         )
         if not isinstance(network, nn.Module):
             raise UsageError(
-                f"{self.name} gave a {type(network).__name__}",
+                f"{self.name} gave no network ({type(network).__name__})",
                 expected="a torch.nn.Module: images (B, C, Y, X) -> (B, outputs)",
                 remedy="let the function return the network",
             )
+        self._try(network, shape)
         return network
+
+    def _try(self, network: nn.Module, shape: Shape) -> None:
+        """One pass of two empty images, so that a network that cannot take them says so now."""
+        images = torch.zeros(2, shape.channels, *shape.size)
+        mode = network.training
+        try:
+            with torch.no_grad():
+                made = network.eval()(images)
+        except Exception as error:
+            raise UsageError(
+                f"{self.name} cannot take images of shape {tuple(images.shape)} ({error})",
+                expected="a network for these sizes: images (B, C, Y, X) -> (B, outputs)",
+                remedy="build it from the `channels` and `size` that the function is given",
+            ) from error
+        finally:
+            network.train(mode)
+        if isinstance(made, Tensor) and made.shape[:2] != (2, shape.outputs):
+            raise UsageError(
+                f"{self.name} gives {tuple(made.shape)} for two images",
+                expected=f"(2, {shape.outputs}): a row an image, a column an output",
+                remedy="build the last layer from the `outputs` that the function is given",
+            )
 
     def head(self, network: nn.Module) -> nn.Module:
         """The last layer that has weights."""

@@ -106,10 +106,16 @@ def from_hub(name: str) -> dict[str, Tensor]:
     """timm's pretrained weights, from its cache or the hub.
 
     Raises:
-        InputError: there is no hub and nothing in the cache.
+        InputError: the network has none, or there is no hub and nothing in the cache.
     """
     import timm
 
+    if not timm.is_model(name):
+        raise InputError(
+            f"there are no pretrained weights for {name}",
+            expected="a timm network, e.g. --model.name resnet18 --model.weights hub",
+            remedy="leave --model.weights out to train from scratch",
+        )
     try:
         network = timm.create_model(name, pretrained=True)
     except Exception as error:

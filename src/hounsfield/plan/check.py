@@ -9,7 +9,7 @@ import polars as pl
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
 from hounsfield.models import load as load_network
-from hounsfield.plan.asked import Asked
+from hounsfield.plan.asked import Asked, typed, under
 from hounsfield.plan.device import check_device
 from hounsfield.tasks import load as load_task
 
@@ -20,12 +20,15 @@ def check_asked(asked: Asked) -> None:
     """Refuse what was asked for where no data can make it right.
 
     Raises:
-        UsageError: no such task, network or device. InputError: no such weights file.
+        UsageError: no such task, network, setting of it or device.
+        InputError: no such weights file.
     """
     if "task.name" in asked:
         load_task(asked["task.name"])
     if "model.name" in asked:
-        load_network(asked["model.name"])
+        network = load_network(asked["model.name"])
+        given = under(asked, "model.settings.")
+        typed(network.Settings, given, "model.settings", asked["model.name"])
     if "training.device" in asked:
         check_device(asked["training.device"])
     weights = asked.get("model.weights", "")

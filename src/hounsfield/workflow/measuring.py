@@ -19,6 +19,8 @@ from hounsfield.workflow.data import (
 )
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from hounsfield.catalog import Catalog
     from hounsfield.evaluation.compare import Difference
     from hounsfield.evaluation.evaluate import Tested
@@ -48,12 +50,12 @@ def predict(
     out = Path(out)
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
-    study = _on_other_data(_trained(run), listed(paths), beside_run(out), keep_ids, watch)
+    opened = _trained(run)
+    catalog = _catalog_for(opened, listed(paths), beside_run(out), keep_ids, watch)
+    study = _on_other_data(opened, catalog, watch)
     path = _predict(study, out, watch)
-    table = read_predictions(out)
-    unlike = table.filter(table["unlike"] != "").height
-    told = f", {unlike} of them unlike the training data (column `unlike`)" if unlike else ""
-    watch.say(f"{table.height} cases{told}")
+    for sentence in _told(read_predictions(out), opened.calibration.thresholds):
+        watch.say(sentence)
     return path
 
 
@@ -67,7 +69,7 @@ def evaluate(
             that is given is measured anew. InputError: the data do not fit the run.
     """
     from hounsfield.evaluation.record import Evaluation
-    from hounsfield.inference.fit_for import check_labelled
+    from hounsfield.inference.fit_for import check_labelled, unseen
 
     opened = _trained(run)
     if data is None:
@@ -79,14 +81,18 @@ def evaluate(
             write_report(study, "test")
         return Evaluation.load(opened.evaluation("test"))
     name = _free_name(opened, data, name)
-    study = _on_other_data(opened, [data], beside_run(opened.path) / name, False, watch)
-    if told := check_labelled(study.catalog, study.task, study.settings):
-        watch.say(f"warning: {told}")
+    beside = beside_run(opened.path) / name
+    catalog, left_out = unseen(opened, _catalog_for(opened, [data], beside, False, watch))
+    study = _on_other_data(opened, catalog, watch)
+    unlabelled = check_labelled(study.catalog, study.task, study.settings)
+    told = [sentence for sentence in (left_out, unlabelled) if sentence]
+    for sentence in told:
+        watch.say(f"warning: {sentence}")
     with opened.locked():
         opened.save_external(name, study.catalog)
         _predict(study, opened.predictions(name), watch)
         internal = Evaluation.load(opened.evaluation("test"))
-        _measure(study, name, internal)
+        _measure(study, name, internal, told)
         write_report(study, name)
     return Evaluation.load(opened.evaluation(name))
 
@@ -159,13 +165,17 @@ def _predict(study: Study, out: Path, watch: Watch) -> Path:
     return predict_new(study, out, watch.tell)
 
 
-def _measure(study: Study, name: str, internal: Evaluation | None) -> None:
+def _measure(
+    study: Study, name: str, internal: Evaluation | None, notes: Sequence[str] = ()
+) -> None:
+    """Measure predictions; `notes` are sentences that the report must tell."""
     from hounsfield.evaluation.evaluate import evaluate as measure
     from hounsfield.run import save_model
 
     data, plan = _tested(study, name), study.plan.evaluation
     found = measure(data, study.task, study.settings, plan, internal)
-    save_model(study.run.evaluation(name) / "evaluation.json", found)
+    noted = found.model_copy(update={"notes": (*found.notes, *notes)})
+    save_model(study.run.evaluation(name) / "evaluation.json", noted)
 
 
 def _tested(study: Study, name: str) -> Tested:
@@ -183,19 +193,41 @@ def _light_study(run: Run, catalog: Catalog | None = None) -> Study:
     return Study.of(run, None, catalog)
 
 
-def _on_other_data(
+def _told(table: pl.DataFrame, thresholds: Sequence[float]) -> list[str]:
+    """What must be known to read a table of predictions."""
+    unlike = table.filter(table["unlike"] != "").height
+    said = [f"{table.height} cases, {unlike} of them unlike the training data (column `unlike`)"]
+    if not unlike:
+        said = [f"{table.height} cases"]
+    elif unlike == table.height:
+        said += ["warning: none resembles the training data: do not use these predictions"]
+    if len(thresholds) == 1:
+        said += [f"decided at a probability of {thresholds[0]:.3g}, chosen on validation data"]
+    if table["image"].str.starts_with("im-").any():
+        said += ["names of files that may be people's are pseudonyms; --keep-ids keeps them"]
+    return said
+
+
+def _catalog_for(
     opened: Run, paths: Sequence[Data], beside: Path, keep_ids: bool, watch: Watch
-) -> Study:
-    """The run's study on other data, whose catalog and cache lie in `beside` if they are new."""
+) -> Catalog:
+    """The catalog that other data are, or one indexed in `beside` with the run's label map."""
+    labels = None if is_catalog(paths) else opened.resolved.plan.data.label_map
+    catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids, label_map=labels)
+    for finding in noticed(catalog):
+        watch.say(f"{finding.severity}: {finding.text}")
+    return catalog
+
+
+def _on_other_data(opened: Run, catalog: Catalog, watch: Watch) -> Study:
+    """The run's study on other data; their cache lies beside their catalog."""
     from hounsfield.inference.fit_for import check_fit
     from hounsfield.training.study import Study, prepared
 
     plan = opened.resolved.plan
-    own_labels = None if is_catalog(paths) else plan.data.label_map
-    catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids, label_map=own_labels)
     check_fit(opened, catalog)
     cache, readable, findings = prepared(catalog, plan, cache_of(catalog), watch.tell)
-    for finding in (*noticed(catalog), *findings):
+    for finding in findings:
         watch.say(f"{finding.severity}: {finding.text}")
     return Study.of(opened, cache, readable)
 

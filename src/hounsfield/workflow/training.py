@@ -70,7 +70,7 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
 
     run = Run(Path(path))
     with run.locked():
-        if run.status == "finished" and all(member.trained for member in run.members):
+        if run.status == "finished" and run.whole:
             watch.say(f"{run.path} is finished; its report: {run.report()}")
             return run
         with _timed(run, watch) as timed:
@@ -85,8 +85,8 @@ def _to_the_end(run: Run, watch: Watch) -> Study:
     """Plan, train, predict and measure, as far as that is not done."""
     if run.status == "planned":
         plan_run(run, watch)
-    elif not all(member.trained for member in run.members):
-        run.update(status="training")  # a member's files were deleted, to be made again
+    elif not run.predicted:
+        run.update(status="training")  # files were deleted, to be made again
     study = study_of(run, watch)
     _draw_sheets(study, watch)
     if run.status == "training":
