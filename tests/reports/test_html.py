@@ -320,7 +320,9 @@ def test_a_shared_reason_is_told_once_and_the_rest_beside_its_measure(build, wri
     told = notes_of(view.evaluation)
     assert told[0] == f"unreliable: {few}"
     assert "F1: undefined in 6% of the resamples" in told
-    assert own in write(view).text
+    text = write(view).text
+    assert "unreliable: undefined in 6% of the resamples" in text
+    assert text.count(f"Unreliable, and hatched: {few}.") == 1
 
 
 def test_a_class_that_the_test_lacks_is_told_first(build) -> None:

@@ -16,7 +16,7 @@ from hounsfield.metrics.contract import Cases, Floats, Metric
 
 FEW_PATIENTS = 20
 SCARCE = 10  # patients in all, under which resamples show too little of what could have come
-OWN = ("undefined", "measured on")  # begin what a note says of the metric itself
+OWN = "undefined"  # begins what a note says of the metric itself
 
 Method = Literal["wilson", "delong", "bootstrap", "mover", "none"]
 METHODS: dict[str, str] = {

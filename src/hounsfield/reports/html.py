@@ -80,6 +80,7 @@ def write(view: View, *, task_figures: Sequence[str]) -> Path:
 def contents(view: View) -> dict[str, Any]:
     """What the template shows, besides the pictures."""
     run, evaluation = view.run, view.evaluation
+    cautions = words.cautions(evaluation)
     by_class = [e for e in evaluation.estimates if e.group == "all" and e.class_name is not None]
     return {
         "view": view,
@@ -103,7 +104,8 @@ def contents(view: View) -> dict[str, Any]:
         "key_values": method.key_values(view.resolved),
         "values": method.values(view.resolved),
         "calibration": method.calibration(run),
-        "overall": [line(e) for e in evaluation.overall()],
+        "cautions": cautions,
+        "overall": [line(e, told=cautions) for e in evaluation.overall()],
         "by_class": [line(e) for e in by_class],
         "methods": {METHODS[e.method] for e in evaluation.overall()},
         "groups": [line(e, group_words(e.group)) for e in of_headline(view)],
@@ -122,8 +124,8 @@ def contents(view: View) -> dict[str, Any]:
     }
 
 
-def line(estimate: Estimate, title: str = "") -> Line:
-    """An estimate as a row."""
+def line(estimate: Estimate, title: str = "", told: Sequence[str] = ()) -> Line:
+    """An estimate as a row. told: cautions that stand above the table."""
     low, high = _scale(estimate)
     ends = np.array([estimate.low, estimate.high, estimate.value])
     places = np.nan_to_num(np.clip((ends - low) / (high - low), 0, 1) * 100, nan=-1.0)
@@ -141,7 +143,7 @@ def line(estimate: Estimate, title: str = "") -> Line:
         estimate.cases,
         METHODS[estimate.method],
         estimate.reliable,
-        estimate.note,
+        "; ".join(said for said in estimate.note.split("; ") if said not in told),
     )
 
 
