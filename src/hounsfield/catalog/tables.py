@@ -15,6 +15,7 @@ from typing import Literal, Self
 
 import polars as pl
 
+from hounsfield.catalog.findings import counted
 from hounsfield.errors import InputError, StorageError
 from hounsfield.files import whole_path
 from hounsfield.formats.contract import Source
@@ -165,18 +166,18 @@ class Catalog:
         missing = [image for image in images if image not in known]
         if missing:
             raise InputError(
-                f"{len(missing)} images are not in the catalog's link, e.g. {missing[0]}",
+                f"{counted(len(missing), 'image')} unknown to the catalog's link, "
+                f"e.g. {missing[0]}",
                 file=self.folder / LINK_FILE,
                 remedy="index the folder again",
             )
         return [_source(known[image]) for image in images]
 
     def __repr__(self) -> str:
-        patients = self.cases["patient"].n_unique()
-        return (
-            f"Catalog({self.images.height} images, {self.cases.height} cases of {patients} "
-            f"patients, {self.annotations.height} annotations)"
-        )
+        images, cases = counted(self.images.height, "image"), counted(self.cases.height, "case")
+        patients = counted(self.cases["patient"].n_unique(), "patient")
+        annotations = counted(self.annotations.height, "annotation")
+        return f"Catalog({images}, {cases} of {patients}, {annotations})"
 
 
 def write_whole(
