@@ -20,6 +20,7 @@ from hounsfield import formats, geometry, image
 from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 from hounsfield.preprocessing.contract import Preprocessing
+from hounsfield.preprocessing.memory import keep_buffers
 from hounsfield.preprocessing.packs import Entry, PackWriter, coded, quantised, restored
 from hounsfield.preprocessing.prepare import prepare, prepare_mask
 from hounsfield.preprocessing.statistics import Moments
@@ -135,6 +136,7 @@ def prepared(
     Threads, not processes: reading, decoding and the kernels release the GIL, and a pool of
     processes costs seconds to start, which most data sets do not take to prepare.
     """
+    keep_buffers()
     waiting: deque[Future[list[tuple[bytes, Entry | str]]]] = deque()
     work = list(todo.items())
     chunk = max(1, min(32, len(work) // (4 * workers)))
