@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 from typing import get_args
 from xml.etree import ElementTree
@@ -129,6 +130,15 @@ def test_many_labels_draw_one_panel_each(build) -> None:
     assert len(module("confusion").draw(view)) == 3
     assert len(module("scores").draw(view)) == 3
     assert "The model says otherwise" in module("mistakes").draw(view)[0].caption
+
+
+def test_few_cases_have_few_bins(view: View) -> None:
+    counts = []
+    for n in (39, 100):
+        few = replace(view, cases=view.cases.take(np.arange(n)), table=view.table[:n], before=None)
+        (figure,) = module("reliability").draw(few)
+        counts.append(figure.svg.count("<use "))
+    assert counts[1] - counts[0] == 10 - 3, "points of ten cases each"
 
 
 def test_what_is_noise_is_not_drawn(build) -> None:

@@ -161,7 +161,7 @@ def _bootstrapped(
         interval = bca(value, draws[:, i], left_out[:, i], patients)
         scarce = count_patients(_used(metric, cases), cases.cluster) < SCARCE
         if scarce or not interval.high - interval.low > 1e-12:
-            unseen = _without_spread(metric, value, patients)
+            unseen = _without_spread(value, patients, _bounds(metric, cases))
             interval = Interval(
                 float(np.fmin(interval.low, unseen.low)), float(np.fmax(interval.high, unseen.high))
             )
@@ -178,14 +178,22 @@ def _measured_on(metric: Metric, cases: Cases) -> str:
     return f"measured on {', '.join(present)} only" if 0 < len(present) < len(sizes) else ""
 
 
-def _without_spread(metric: Metric, value: float, patients: int) -> Interval:
+def _bounds(metric: Metric, cases: Cases) -> tuple[float, float]:
+    """The values that the metric cannot leave on cases like these."""
+    low, high = metric.bounds
+    if metric.column is not None or (len(cases.classes) > 2 and not cases.multilabel):
+        return low, high
+    return low, min(high, 1.0)  # only a sum over many classes goes beyond (Brier)
+
+
+def _without_spread(value: float, patients: int, bounds: tuple[float, float]) -> Interval:
     """The interval where all patients agree, or are so few that resamples hardly differ.
 
     As many patients as could go unseen with a chance of 2.5 % (the exact binomial bound for none
     of n, near 3.7 / n) are taken to have the worst value there is; without a worst, one unit more.
     """
     unseen = 1 - 0.025 ** (1 / max(patients, 1))
-    low, high = metric.bounds
+    low, high = bounds
     towards_low = max(value - unseen * min(value - low, 1.0 if np.isinf(low) else np.inf), low)
     towards_high = value + unseen * (1.0 if np.isinf(high) else high - value)
     return Interval(towards_low, towards_high)

@@ -48,7 +48,7 @@ def augmented_sheet(
     """A row a picture: as prepared, then `augmented[i]`, several draws of it, on one scale."""
     _refuse_other_counts(originals, labels)
     draws = max(len(several) for several in augmented)
-    figure = _figure(((draws + 1) * CELL, len(labels) * (CELL + 0.08) + 0.75), title)
+    figure = _figure(((draws + 1) * CELL, len(labels) * (CELL - 0.12) + 0.75), title)
     axes = figure.subplots(len(labels), draws + 1, squeeze=False)
     for row, original, several, label in zip(axes, originals, augmented, labels, strict=True):
         scale = _limits(original)

@@ -16,7 +16,8 @@ CAPTION = (
     "had the finding. On the diagonal, 70 % means 70 of 100. Lines: 95 % intervals over patients."
 )
 MOST_PANELS = 4
-ENOUGH = 20  # cases: fewer are two or three to a bin, which is noise
+ENOUGH = 20  # cases: fewer are noise
+MOST_BINS, A_BIN = 10, 10  # bins, and cases in each where that leaves fewer
 
 
 @style.styled
@@ -26,13 +27,14 @@ def draw(view: View) -> list[Figure]:
         few = numbers.count(len(view.cases), "case")
         why = f"Not drawn: {few} cannot show whether a probability comes true; {ENOUGH} may."
         return [Figure("reliability", "Reliability", why)]
+    bins = min(MOST_BINS, len(view.cases) // A_BIN)
     before = dict(_looks(view.before)) if view.before is not None else {}
     figures = []
     for number, (name, (outcome, probability)) in enumerate(_looks(view.cases)[:MOST_PANELS]):
-        after = reliability(outcome, probability, view.cases.cluster)
+        after = reliability(outcome, probability, view.cases.cluster, bins)
         raw = None
         if name in before and not np.allclose(before[name][1], probability):
-            raw = reliability(*before[name], view.cases.cluster)
+            raw = reliability(*before[name], view.cases.cluster, bins)
         figures.append(_draw(name, number, raw, after))
     return figures
 
