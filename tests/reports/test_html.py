@@ -323,6 +323,9 @@ def test_a_shared_reason_is_told_once_and_the_rest_beside_its_measure(build, wri
     text = write(view).text
     assert "unreliable: undefined in 6% of the resamples" in text
     assert text.count(f"Unreliable, and hatched: {few}.") == 1
+    card = (view.folder / "model_card.md").read_text()
+    assert f"Unreliable: {few}." in card
+    assert card.count(" – unreliable: undefined in 6% of the resamples") == 1
 
 
 def test_a_class_that_the_test_lacks_is_told_first(build) -> None:

@@ -17,6 +17,7 @@ def write(view: View) -> Path:
         "headline": words.headline(view),
         "warnings": words.warnings(view),
         "limits": limits.limits(view),
+        "cautions": words.cautions(view.evaluation),
         "overall": view.evaluation.overall(),
         "parts": facts.rows(view),
         "known": facts.known(view.evaluation.patients_known),
