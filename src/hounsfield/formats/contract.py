@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -41,7 +42,7 @@ class Source:
         path = Path(path)
         return cls(str(path.parent), (path.name,), member)
 
-    @property
+    @cached_property
     def files(self) -> tuple[Path, ...]:
         return tuple(Path(self.root, path) for path in self.paths)
 

@@ -20,6 +20,7 @@ from hounsfield.errors import InputError, StorageError
 from hounsfield.preprocessing import making
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
 from hounsfield.preprocessing.making import Item
+from hounsfield.preprocessing.memory import keep_buffers
 from hounsfield.preprocessing.packs import Pack
 from hounsfield.preprocessing.statistics import Moments
 
@@ -88,6 +89,7 @@ class Cache:
             InputError: an unknown key, or cases of different shapes.
             StorageError: the file was damaged since it was built.
         """
+        keep_buffers()
         places = [self._place(key) for key in keys]
         out = np.empty((len(places), *self._shape(places, keys)), np.float32)
         for (pack, row), target in zip(places, out, strict=True):

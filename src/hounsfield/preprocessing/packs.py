@@ -73,8 +73,8 @@ def coded(array: NDArray[Any]) -> bytes:
         return plain
     packed = bytes(
         imagecodecs.blosc2_encode(
-            plain, level=5, compressor="lz4", shuffle="bitshuffle",
-            typesize=array.itemsize, numthreads=1,
+            plain, level=5, compressor="lz4", typesize=array.itemsize, numthreads=1,
+            shuffle="shuffle" if array.itemsize > 1 else "bitshuffle",  # the quicker to undo
         )
     )  # fmt: skip
     return packed if len(packed) < len(plain) else plain
