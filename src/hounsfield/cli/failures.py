@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from rich.text import Text
 
+STOPPED = (
+    "nothing is lost: what was finished is kept. A run goes on with `hounsfield train --resume "
+    "RUN`, an index with the same command again"
+)
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
 
 
@@ -39,7 +43,7 @@ def explained() -> Iterator[Outcome]:
         _print("Error", str(error))
         outcome.code = error.exit_code
     except KeyboardInterrupt:
-        _print("Stopped", "nothing is lost: what was finished is kept, the rest can be resumed")
+        _print("Stopped", STOPPED)
         outcome.code = outcome.code or INTERRUPTED
     except OSError as error:
         from pathlib import Path
