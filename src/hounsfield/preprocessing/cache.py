@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import InputError, StorageError
+from hounsfield.memory import keep_buffers
 from hounsfield.preprocessing import making
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
 from hounsfield.preprocessing.making import Item
-from hounsfield.preprocessing.memory import keep_buffers
 from hounsfield.preprocessing.packs import Pack
 from hounsfield.preprocessing.statistics import Moments
 

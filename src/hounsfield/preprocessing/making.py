@@ -19,8 +19,8 @@ import numpy as np
 from hounsfield import formats, geometry, image
 from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
+from hounsfield.memory import keep_buffers
 from hounsfield.preprocessing.contract import Preprocessing
-from hounsfield.preprocessing.memory import keep_buffers
 from hounsfield.preprocessing.packs import Entry, PackWriter, coded, quantised, restored
 from hounsfield.preprocessing.prepare import prepare, prepare_mask
 from hounsfield.preprocessing.statistics import Moments

@@ -21,6 +21,7 @@ from hounsfield.catalog.phantoms.chest_render import Picture, lung_mask, render
 from hounsfield.catalog.phantoms.chest_xray import Settings, Summary
 from hounsfield.errors import InputError
 from hounsfield.files import storage_error
+from hounsfield.memory import keep_buffers
 
 COPY_FOLLOW_UP = 100  # follow-up numbers of copies start here, beyond any real one
 
@@ -116,6 +117,7 @@ def write_patient(
     patient: int, part: str, leaked: bool, where: tuple[Path, Settings]
 ) -> list[layout.Row]:
     """Simulate and file one patient; a leaked one's first picture also under a new name."""
+    keep_buffers()
     work, settings = where
     person, shots = draw_case(patient, settings)
     rows = []

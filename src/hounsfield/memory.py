@@ -12,7 +12,7 @@ BUFFER, KEPT = 32 << 20, 256 << 20  # bytes
 
 @cache
 def keep_buffers() -> None:
-    """Let freed buffers of up to 32 MB serve the next image, up to 256 MB at the top of the heap.
+    """Let freed buffers of up to 32 MB serve the next image; up to 256 MB of them are kept.
 
     By default glibc maps each of them anew and the kernel clears its pages; other systems keep
     them by themselves.

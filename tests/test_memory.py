@@ -14,7 +14,7 @@ FAULTS = """
 import sys, threading
 from resource import RUSAGE_SELF, getrusage
 from hounsfield import formats
-from hounsfield.preprocessing.memory import keep_buffers
+from hounsfield.memory import keep_buffers
 
 def images():
     for _ in range(20):
