@@ -96,6 +96,7 @@ def _child(job: dict[str, Any]) -> None:
     for stream in (1, 2):
         os.dup2(log, stream)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
     code = 1
     try:
         _prepare(job)
