@@ -32,7 +32,7 @@ def test_a_second_audit_reads_nothing(
     build: Callable, noise: Callable, tmp_path: Path, reads: list[str]
 ) -> None:
     catalog = build([noise(i) for i in range(5)])
-    first = audit(catalog, cache=tmp_path / "cache")
+    first = audit(catalog, cache=str(tmp_path / "cache"))
     assert sorted(reads) == [f"c{i}.png" for i in range(5)]
     reads.clear()
     assert audit(catalog, cache=tmp_path / "cache") == first

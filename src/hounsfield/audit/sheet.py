@@ -38,7 +38,7 @@ def draw(audit: Audit, catalog: Catalog) -> Figure | None:
     cases = [case for pair in shown for case in (pair.first, pair.second)]
     captions = []
     for pair in shown:
-        captions += [_short(pair.first), f"= {_short(pair.second)} · {pair.correlation:.3f}"]
+        captions += [_short(pair.first), f"= {_short(pair.second)}, {pair.correlation:.3f}"]
     title = f"Near duplicates: {len(shown)} of {len(pairs)} pairs, with their correlation"
     return sheet(_pictures(catalog, cases), captions, title, columns=4)
 
@@ -66,4 +66,4 @@ def _pictures(catalog: Catalog, cases: list[str]) -> list[NDArray[Any]]:
 
 
 def _short(case: str) -> str:
-    return case if len(case) <= 14 else f"…{case[-12:]}"
+    return case if len(case) <= 7 else f"…{case[-6:]}"

@@ -27,7 +27,7 @@ def audit(
     split: Split | None = None,
     settings: AuditSettings | None = None,
     *,
-    cache: Path,
+    cache: str | Path,
     progress: Progress | None = None,
 ) -> Audit:
     """What is wrong with a data set and its split; reads each image once, then never again.
@@ -41,7 +41,7 @@ def audit(
     seen = _used(catalog)
     large = _large(seen, settings)
     kept = prints(
-        seen, cache, with_small=large.height > 0, workers=settings.workers, progress=progress
+        seen, Path(cache), with_small=large.height > 0, workers=settings.workers, progress=progress
     )
     exact = exact_groups(catalog, kept.table)
     pairs = near_pairs(catalog, kept, large, settings, progress)
