@@ -22,7 +22,12 @@ pytestmark = pytest.mark.usefixtures("no_reports")
 STEP = "hounsfield.training.learner:Learner.training_step"
 KILLED = -9
 PLAIN: dict[str, Any] = {}
-PATIENT = {"training.patience": 2, "training.epochs": 12, "training.learning_rate": 0.01}
+PATIENT = {  # good for two epochs, then the rate grows too high: it stops after four
+    "training.patience": 2,
+    "training.epochs": 12,
+    "training.learning_rate": 0.3,
+    "training.warmup": 0.4,
+}
 PLATEAU = {
     "training.schedule": "plateau",
     "training.epochs": 9,

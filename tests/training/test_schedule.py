@@ -55,6 +55,20 @@ def test_the_best_epoch(watched: list[float], best: int) -> None:
     assert best_epoch(watched) == best
 
 
+@pytest.mark.parametrize(
+    ("watched", "best"),
+    [
+        ([0.9, 0.99, 0.9895, 0.9892], 3),  # as good but for chance: the latest
+        ([0.9, 0.99, 0.9895, 0.98], 2),
+        ([0.9, 0.99, 0.97, 0.96], 1),
+        ([0.5, float("nan"), 0.5], 2),
+        ([float("nan")] * 3, 2),
+    ],
+)
+def test_the_best_epoch_within_what_chance_explains(watched: list[float], best: int) -> None:
+    assert best_epoch(watched, 0.001) == best
+
+
 @pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
 def test_weights_decay_and_biases_do_not(name: str) -> None:
     network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))

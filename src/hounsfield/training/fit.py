@@ -30,6 +30,8 @@ from hounsfield.training.data import CaseDataset, EpochSampler, batches
 from hounsfield.training.learner import Job, Learner
 from hounsfield.training.schedule import best_epoch
 
+# Of epochs that the monitor tells apart by chance only, the latest: the others learned less.
+AS_GOOD = 0.001
 Epochs = Callable[[int, int, dict[str, float]], None]  # done, of, what the log says
 
 
@@ -121,7 +123,7 @@ class EpochEnd(Checkpoint):
         learner.watch(_watched(learner))
         for logger in trainer.loggers:
             _log(logger, line)
-        if plan.patience and best_epoch(_watched(learner)) == epochs - 1:
+        if plan.patience and best_epoch(_watched(learner), AS_GOOD) == epochs - 1:
             write_tensors(learner.predictor.state_dict(), self.member.path / "best.pt")
         trainer.should_stop |= _enough(learner)
         lines = "".join(json.dumps(old) + "\n" for old in learner.history)
@@ -158,7 +160,8 @@ def _watched(learner: Learner) -> list[float]:
 def _enough(learner: Learner) -> bool:
     """Whether the monitor has not grown for as long as the plan is patient."""
     patience, watched = learner.job.plan.training.patience, _watched(learner)
-    return bool(patience and watched and len(watched) - 1 - best_epoch(watched) >= patience)
+    best = best_epoch(watched, AS_GOOD)
+    return bool(patience and watched and len(watched) - 1 - best >= patience)
 
 
 def _log(logger: Any, line: dict[str, Any]) -> None:

@@ -46,7 +46,14 @@ def factor(plan: TrainingPlan, step: int, steps: int, drops: int = 0) -> float:
             return 1.0
 
 
-def best_epoch(watched: Sequence[float]) -> int:
-    """The index of the highest value; the last one's where nothing could be watched."""
+def best_epoch(watched: Sequence[float], slack: float = 0.0) -> int:
+    """The first index of the highest value, or with `slack` the last that is as good but for it.
+
+    The last one's where nothing could be watched.
+    """
     known = [i for i, value in enumerate(watched) if not isnan(value)]
-    return max(known, key=lambda i: watched[i]) if known else len(watched) - 1
+    if not known:
+        return len(watched) - 1
+    highest = max(watched[i] for i in known)
+    good = [i for i in known if watched[i] >= highest - slack]
+    return good[-1] if slack else good[0]
