@@ -26,9 +26,9 @@ from typing import Any, Literal, TypeVar
 import polars as pl
 import yaml
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel
 
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import FINDINGS, Finding
 from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
@@ -239,13 +239,13 @@ class Run:
     def findings(self) -> tuple[Finding, ...]:
         path = self.path / "data/findings.json"
         try:
-            return _FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
+            return FINDINGS.validate_json(path.read_bytes()) if path.exists() else ()
         except (OSError, ValueError) as error:
             raise _damaged(path) from error
 
     def save_findings(self, findings: tuple[Finding, ...]) -> None:
         write_text(
-            self.path / "data/findings.json", _FINDINGS.dump_json(findings, indent=1).decode()
+            self.path / "data/findings.json", FINDINGS.dump_json(findings, indent=1).decode()
         )
 
     @property
@@ -371,9 +371,6 @@ def installed() -> dict[str, str]:
         with suppress(PackageNotFoundError):
             found[name] = version(name)
     return found
-
-
-_FINDINGS = TypeAdapter(tuple[Finding, ...])
 
 
 def save_model(path: Path, model: BaseModel) -> None:

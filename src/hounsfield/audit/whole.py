@@ -13,7 +13,7 @@ from hounsfield.audit.hashing import LEGIBLE
 from hounsfield.audit.pairs import near_pairs
 from hounsfield.audit.prints import Prints, Progress, prints
 from hounsfield.audit.results import Audit, AuditSettings, NearGroup, Pair
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.tables import Catalog
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def _unread(catalog: Catalog, kept: Prints) -> tuple[Finding, ...]:
             Finding(
                 kind="unreadable",
                 severity="warning",
-                text=f"{_count(bad.height, 'image')} cannot be read, e.g.: {bad['problem'][0]}",
+                text=f"{counted(bad.height, 'image')} cannot be read, e.g.: {bad['problem'][0]}",
                 remedy="copy the files again, or index anew to set them aside",
                 groups=(tuple(bad["case"].to_list()),),
             )
@@ -116,7 +116,7 @@ def _unread(catalog: Catalog, kept: Prints) -> tuple[Finding, ...]:
             Finding(
                 kind="blank",
                 severity="warning",
-                text=f"{_count(blank.height, 'image')} of one value everywhere: nothing to see",
+                text=f"{counted(blank.height, 'image')} of one value everywhere: nothing to see",
                 remedy="leave these cases out",
                 groups=(tuple(blank["case"].to_list()),),
             )
@@ -132,7 +132,7 @@ def _duplicates(catalog: Catalog, found: Audit) -> tuple[Finding, ...]:
         Finding(
             kind="exact-duplicates",
             severity="info",
-            text=f"{_count(len(found.exact), 'group')} of identical pictures ({cases:,} cases)",
+            text=f"{counted(len(found.exact), 'group')} of identical pictures ({cases:,} cases)",
             remedy="the split keeps each group together where it may; see the leaks",
             groups=found.exact,
         )
@@ -158,7 +158,7 @@ def _near_told(found: Audit, catalog: Catalog) -> tuple[Finding, ...]:
             Finding(
                 kind="near-duplicates",
                 severity="warning",
-                text=f"{_count(len(across), 'group')} of one picture in several versions "
+                text=f"{counted(len(across), 'group')} of one picture in several versions "
                 f"({sum(map(len, across)):,} cases): resized, cropped, compressed or brightened",
                 remedy="look at near_duplicates.png; they count as duplicates",
                 groups=across,
@@ -169,7 +169,7 @@ def _near_told(found: Audit, catalog: Catalog) -> tuple[Finding, ...]:
             Finding(
                 kind="near-duplicates-of-a-patient",
                 severity="info",
-                text=f"{_count(len(within), 'group')} of pictures of one patient "
+                text=f"{counted(len(within), 'group')} of pictures of one patient "
                 f"({sum(map(len, within)):,} cases) are so alike that they may be one exposure",
                 remedy="look at near_duplicates.png; no split parts a patient",
                 groups=within,
@@ -191,12 +191,8 @@ def _near_unseen(catalog: Catalog, settings: AuditSettings) -> tuple[Finding, ..
         Finding(
             kind="near-unreliable",
             severity="warning",
-            text=f"{_count(tiny, 'image')} smaller than {LEGIBLE} pixels: at that size near "
+            text=f"{counted(tiny, 'image')} smaller than {LEGIBLE} pixels: at that size near "
             f"duplicates cannot be told reliably, so it {how}; exact ones are found",
             remedy="use the data set in a larger size if there is one",
         ),
     )
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 
 KEY_BYTES = 16
 # fmt: off
@@ -57,6 +57,11 @@ def plain(name: str, words: Collection[str] = WORDS) -> bool:
         return False
     parts = [part for part in _SPLIT.split(cut_suffix(name)[0]) if part]
     return bool(parts) and all(part.isascii() and _says_nothing(part, words) for part in parts)
+
+
+def plain_path(path: PurePath) -> bool:
+    """Does no part of a relative path say anything of a person?"""
+    return all(map(plain, path.parts))
 
 
 def _says_nothing(part: str, words: Collection[str]) -> bool:

@@ -101,9 +101,9 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
 
 def _named(files: list[Path]) -> str:
     """The first files whose names say nothing of a person."""
-    from hounsfield.catalog.pseudonym import plain
+    from hounsfield.catalog.pseudonym import plain_path
 
-    shown = [file.as_posix() for file in files if all(map(plain, file.parts))][:MOST_NAMED]
+    shown = [file.as_posix() for file in files if plain_path(file)][:MOST_NAMED]
     if not shown:
         return "(names hidden: `hounsfield info FOLDER --phi` shows them)"
     return ", ".join(shown) + (", …" if len(files) > len(shown) else "")

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from hounsfield.errors import HounsfieldError, UsageError
 
@@ -22,6 +22,7 @@ STOPPED = (
     "nothing is lost: what was finished is kept. A run goes on with `hounsfield train --resume "
     "RUN`, an index with the same command again"
 )
+M = TypeVar("M", bound="BaseModel")
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
 
 
@@ -103,7 +104,7 @@ def _kinds(kind: Any) -> set[Any]:
     return set[Any]().union(*parts) or {kind}
 
 
-def checked(kind: type[BaseModel], **values: Any) -> dict[str, Any]:
+def checked(kind: type[M], **values: Any) -> M:
     """Flags as the settings they stand for.
 
     Raises:
@@ -112,7 +113,7 @@ def checked(kind: type[BaseModel], **values: Any) -> dict[str, Any]:
     from pydantic import ValidationError
 
     try:
-        return kind.model_validate(values).model_dump()
+        return kind.model_validate(values)
     except ValidationError as error:
         raise unfit(error) from error
 

@@ -70,7 +70,7 @@ def index(
             folders,
             out,
             watch=terminal,
-            **settings,
+            **dict(settings),
         )
     table = counts(made.catalog, made.rejected.height)
     print_table(table.rows(), ("", "", "images", "patients"), terminal.out)

@@ -192,7 +192,7 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
             if error.problem == formats.NO_IMAGE and not is_picture(name):
                 others[file.suffix or "no suffix"] += 1
                 continue
-            plain = phi or all(pseudonym.plain(part) for part in Path(name).parts)
+            plain = phi or pseudonym.plain_path(Path(name))
             bad.append((name if plain else "(name hidden, --phi shows it)", error.problem))
             continue
         if header is not None:

@@ -67,7 +67,7 @@ def split(
     shares = {"train": train, "val": val, "test": test}
     kept = {"use_official": use_official, "min_per_class": min_per_class}
     settings = checked(SplitSettings, **shares, **kept, folds=folds, group=group, seed=seed)
-    made = share_out(whole, labels, SplitSettings(**settings))
+    made = share_out(whole, labels, settings)
     made.save(out or catalog)
     table = parts(whole, made, labels)
     print_table(table.rows(), table.columns, console)

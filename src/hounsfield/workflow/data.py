@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ def index(
     from hounsfield.catalog.scan import index as scan
 
     paths = [
-        builtin.materialise(str(folder), Path(out)) if _built_in(folder) else Path(folder)
+        builtin.materialise(str(folder), Path(out)) if is_built_in(folder) else Path(folder)
         for folder in listed(folders)
     ]
     return scan(paths, Path(out), IndexSettings.model_validate(settings), watch.tell)
@@ -82,6 +82,13 @@ def catalog_of(
     return made.catalog
 
 
+def tell(findings: Iterable[Finding], watch: Watch, *severities: str) -> None:
+    """Say the findings of these severities, or all."""
+    for finding in findings:
+        if not severities or finding.severity in severities:
+            watch.say(f"{finding.severity}: {finding.text}")
+
+
 def noticed(catalog: Catalog) -> list[Finding]:
     """What indexing found that matters: files set aside, and the like."""
     from hounsfield.catalog.findings import load
@@ -108,8 +115,11 @@ def listed(data: Data | Sequence[Data]) -> list[Data]:
 
 def is_catalog(data: Sequence[Data]) -> bool:
     """Is this one catalog that was indexed before?"""
-    return len(data) == 1 and not _built_in(data[0]) and (Path(data[0]) / "images.parquet").exists()
+    return (
+        len(data) == 1 and not is_built_in(data[0]) and (Path(data[0]) / "images.parquet").exists()
+    )
 
 
-def _built_in(data: Data) -> bool:
+def is_built_in(data: Data) -> bool:
+    """Is this the name of a data set that comes with a library, and no path?"""
     return str(data).startswith("dataset:")

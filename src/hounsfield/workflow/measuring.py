@@ -16,6 +16,7 @@ from hounsfield.workflow.data import (
     is_catalog,
     listed,
     noticed,
+    tell,
 )
 
 if TYPE_CHECKING:
@@ -214,8 +215,7 @@ def _catalog_for(
     """The catalog that other data are, or one indexed in `beside` with the run's label map."""
     labels = None if is_catalog(paths) else opened.resolved.plan.data.label_map
     catalog = catalog_of(paths, beside, watch, keep_ids=keep_ids, label_map=labels)
-    for finding in noticed(catalog):
-        watch.say(f"{finding.severity}: {finding.text}")
+    tell(noticed(catalog), watch)
     return catalog
 
 
@@ -227,8 +227,7 @@ def _on_other_data(opened: Run, catalog: Catalog, watch: Watch) -> Study:
     plan = opened.resolved.plan
     check_fit(opened, catalog)
     cache, readable, findings = prepared(catalog, plan, cache_of(catalog), watch.tell)
-    for finding in findings:
-        watch.say(f"{finding.severity}: {finding.text}")
+    tell(findings, watch)
     return Study.of(opened, cache, readable)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hounsfield.errors import RunError
 from hounsfield.progress import SILENT, Watch
-from hounsfield.workflow.data import Data, audit, beside_run, cache_of, catalog_of, noticed
+from hounsfield.workflow.data import Data, audit, beside_run, cache_of, catalog_of, noticed, tell
 
 if TYPE_CHECKING:
     from hounsfield.audit import Audit
@@ -33,7 +33,7 @@ def plan(
     beside = beside_run(Path(out).with_suffix(""))
     catalog = catalog_of([data], beside, watch, label_map=checked.get("data.label_map"))
     ready = _prepare(catalog, checked, watch)
-    _say(ready.findings, watch, "warning", "stop")
+    tell(ready.findings, watch, "warning", "stop")
     return ready.resolved
 
 
@@ -105,17 +105,11 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         training, _ = kept.fold(0)
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
-    _say(told, watch, "info")
+    tell(told, watch, "info")
     used = usable.select(kept.table["case"].to_list())
     told = (*unlabelled(catalog, usable), *told)
     said = (*noticed(catalog), *told, *dealt.findings, *found.findings, *left)
     return _Prepared(resolved, used, kept, said, facts, found)
-
-
-def _say(findings: Iterable[Finding], watch: Watch, *severities: str) -> None:
-    for finding in findings:
-        if finding.severity in severities:
-            watch.say(f"{finding.severity}: {finding.text}")
 
 
 def _request(run: Run) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from hounsfield.errors import InputError, StorageError, UsageError
 from hounsfield.files import write_text
 from hounsfield.progress import SILENT, Timed, Watch
 from hounsfield.workflow import measuring
-from hounsfield.workflow.data import Data, beside_run, cache_of
+from hounsfield.workflow.data import Data, beside_run, cache_of, is_built_in
 from hounsfield.workflow.planning import plan_run
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def train(
     from hounsfield.plan.asked import from_paths
     from hounsfield.run import Run
 
-    there = data if str(data).startswith("dataset:") else Path(data).absolute()
+    there = data if is_built_in(data) else Path(data).absolute()
     checked = _from_anywhere(from_paths(asked or {}))
     request = {"data": str(there), "asked": checked, "keep_ids": keep_ids}
     run = Run.create(Path(out), overwrite=overwrite)
@@ -116,13 +116,12 @@ def _from_anywhere(asked: dict[str, Any]) -> dict[str, Any]:
     return asked | {name: str(path) for name, path in files.items()}
 
 
-def loader(run: Data | Run, part: str, *, fold: int = 0) -> torch.utils.data.DataLoader[Any]:
+def loader(run: Data, part: str, *, fold: int = 0) -> torch.utils.data.DataLoader[Any]:
     """A plain torch DataLoader of (images, targets) as a run's network sees them."""
     from hounsfield.run import Run
     from hounsfield.training.data import plain_loader
 
-    opened = run if isinstance(run, Run) else Run(Path(run))
-    return plain_loader(study_of(opened), part, fold)
+    return plain_loader(study_of(Run(Path(run))), part, fold)
 
 
 def demo(out: Data = "demo", *, patients: int = 300, seed: int = 0, watch: Watch = SILENT) -> Run:
