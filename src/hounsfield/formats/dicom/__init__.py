@@ -13,12 +13,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import dicom_values as values
 from hounsfield.formats.contract import Header, Like, Source, as_small
-from hounsfield.formats.dicom_codecs import CODECS
-from hounsfield.formats.dicom_file import DicomFile, looks_like_dicom, open_dicom
-from hounsfield.formats.dicom_geometry import geometry_of
-from hounsfield.formats.dicom_header import (
+from hounsfield.formats.dicom import values
+from hounsfield.formats.dicom.codecs import CODECS
+from hounsfield.formats.dicom.file import DicomFile, looks_like_dicom, open_dicom
+from hounsfield.formats.dicom.geometry import geometry_of
+from hounsfield.formats.dicom.header import (
     WANTED,
     PixelForm,
     Tags,
@@ -27,7 +27,7 @@ from hounsfield.formats.dicom_header import (
     no_pixels,
     pixel_form,
 )
-from hounsfield.formats.dicom_pixels import check_pixels, stored_values
+from hounsfield.formats.dicom.pixels import check_pixels, stored_values
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.image import RGB, Channel, Image
 

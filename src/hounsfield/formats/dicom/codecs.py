@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.codestream import jpeg2000_size, jpeg2000_transforms, jpeg_size, says_rgb
-from hounsfield.formats.dicom_header import PixelForm
-from hounsfield.formats.dicom_values import rgb
+from hounsfield.formats.dicom.header import PixelForm
+from hounsfield.formats.dicom.values import rgb
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import numpy as np
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import Facts, Identity
-from hounsfield.formats.dicom_elements import PIXELS, Elements
-from hounsfield.formats.dicom_file import DicomFile
+from hounsfield.formats.dicom.elements import PIXELS, Elements
+from hounsfield.formats.dicom.file import DicomFile
 
 # tag -> (name, VR); the elements that an image needs (PS3.6)
 TAGS = {

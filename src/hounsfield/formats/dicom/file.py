@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import MAX_BYTES
-from hounsfield.formats.dicom_elements import (
+from hounsfield.formats.dicom.elements import (
     Coding,
     Element,
     Elements,

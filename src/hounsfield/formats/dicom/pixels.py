@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import promised_bytes
-from hounsfield.formats.dicom_codecs import CODECS, Codec, decode_frame
-from hounsfield.formats.dicom_elements import (
+from hounsfield.formats.dicom.codecs import CODECS, Codec, decode_frame
+from hounsfield.formats.dicom.elements import (
     ITEM,
     SEQUENCE_END,
     UNDEFINED,
@@ -23,15 +23,15 @@ from hounsfield.formats.dicom_elements import (
     Element,
     next_element,
 )
-from hounsfield.formats.dicom_file import (
+from hounsfield.formats.dicom.file import (
     DEFLATED,
     EXPLICIT_BIG,
     EXPLICIT_LITTLE,
     IMPLICIT_LITTLE,
     DicomFile,
 )
-from hounsfield.formats.dicom_header import PixelForm
-from hounsfield.formats.dicom_values import rgb
+from hounsfield.formats.dicom.header import PixelForm
+from hounsfield.formats.dicom.values import rgb
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, refusing
 
 _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)

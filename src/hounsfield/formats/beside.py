@@ -1,0 +1,35 @@
+"""Headers and voxels in two files: x.hdr beside x.img."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HEADER = ".hdr"
+_DATA = (".img", ".dat", ".bil", ".bip", ".bsq", ".raw", "")  # in the order of preference
+
+
+def header_beside(path: Path) -> Path | None:
+    """The .hdr of a file of bare voxels, if one stands beside it; x.img.gz has x.hdr.gz too."""
+    zipped = path.suffix.lower() == ".gz"
+    stem = path.with_suffix("") if zipped else path
+    if stem.suffix.lower() not in _DATA:
+        return None
+    for suffix in (_HEADER, _HEADER.upper()):
+        for end in ("", path.suffix) if zipped else ("",):
+            header = Path(f"{stem.with_suffix(suffix)}{end}")
+            if header.is_file():
+                return header
+    return None
+
+
+def data_beside(header: Path) -> Path | None:
+    """The file of bare voxels beside a .hdr (or .hdr.gz), whatever its suffix."""
+    zipped = header.suffix.lower() == ".gz"
+    stem = header.with_suffix("") if zipped else header
+    for suffix in _DATA:
+        for cased in dict.fromkeys((suffix, suffix.upper())):
+            for end in (".gz", "") if zipped else ("", ".gz"):
+                data = Path(f"{stem.with_suffix(cased)}{end}")
+                if data != header and data.is_file():
+                    return data
+    return None
