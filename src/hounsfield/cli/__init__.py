@@ -20,6 +20,7 @@ COMMANDS = {
     "evaluate": ("evaluate:evaluate", "Measure a run on its test part, or on other data."),
     "report": ("report:report", "Write a run's report again."),
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
+    "n4": ("n4:n4", "Divide an MR volume by its bias field."),
     "layouts": ("layouts:layouts", "The public data sets' layouts, and how to get each."),
 }
 

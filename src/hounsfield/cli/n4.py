@@ -1,0 +1,51 @@
+"""hounsfield n4 IN OUT"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def n4(
+    source: Path,
+    target: Path,
+    /,
+    *,
+    mask: Path | None = None,
+    shrink: int = 4,
+    iterations: tuple[int, ...] = (50, 50, 50, 50),
+    figure: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Divide an MR volume by its bias field (N4), on its own grid.
+
+    Parameters
+    ----------
+    source
+        The MR volume, any readable format.
+    target
+        The file to write, e.g. corrected.nii.gz. Its values are floating-point numbers.
+    mask
+        An image on the same grid that is not 0 inside of the body; else Otsu's threshold.
+    shrink
+        The field is fitted on a grid this much coarser; 1 is slow and rarely better.
+    iterations
+        The most for each level; each level's mesh is twice as fine as the last.
+    figure
+        Draw before, field and after as a PNG.
+    overwrite
+        Replace what exists.
+    """
+    from rich.console import Console
+
+    from hounsfield.preprocessing.bias_field import N4
+    from hounsfield.workflow.preparing import correct_bias
+
+    found = correct_bias(
+        source, target, N4(shrink, iterations), mask=mask, picture=figure, overwrite=overwrite
+    )
+    out = Console(soft_wrap=True, highlight=False)
+    for channel, (before, after) in enumerate(zip(found.cv_before, found.cv_after, strict=True)):
+        which = f", channel {channel}" if len(found.cv_before) > 1 else ""
+        out.print(f"coefficient of variation{which}: {before:.4f} -> {after:.4f}", markup=False)
+    for path in filter(None, (target, figure)):
+        out.print(f"{path}", markup=False)

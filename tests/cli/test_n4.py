@@ -1,0 +1,52 @@
+"""`hounsfield n4`: files in, files out, nothing replaced unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from folders import Answer
+from PIL import Image as Picture
+
+from hounsfield import formats
+from hounsfield.geometry import Patient
+from hounsfield.image import Image
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    z, y, x = np.meshgrid(*(np.linspace(-1, 1, size) for size in (8, 24, 28)), indexing="ij")
+    body = 800.0 * (x**2 + y**2 + z**2 < 0.8) * np.exp(0.5 * x)
+    path = tmp_path / "scan.nii.gz"
+    formats.write(Image(body[None].astype(np.float32), Patient(np.diag([2, 2, -5, 1.0]))), path)
+    return path
+
+
+def test_a_volume_is_corrected_and_drawn(scan: Path, ask: Ask, tmp_path: Path) -> None:
+    out, drawn = tmp_path / "out.nii.gz", tmp_path / "out.png"
+    answer = ask("n4", scan, out, "--shrink", 2, "--iterations", "20,20", "--figure", drawn)
+    assert answer.code == 0, answer.said
+    assert "coefficient of variation: 0." in answer.said
+    before, after = formats.read(scan), formats.read(out)
+    assert np.array_equal(before.geometry.affine, after.geometry.affine)
+    body = before.array > 0
+    variations = [one.array[body].std() / one.array[body].mean() for one in (before, after)]
+    assert variations[1] < variations[0] / 2
+    with Picture.open(drawn) as picture:
+        assert picture.width > 1000
+    ask("n4", scan, out).refuses(2, "exists already", "--overwrite")
+    ask("n4", scan, tmp_path / "new.nii.gz", "--figure", drawn).refuses(2, "exists already")
+    assert not (tmp_path / "new.nii.gz").exists()
+
+
+def test_a_mask_of_another_grid_is_refused(scan: Path, ask: Ask, tmp_path: Path) -> None:
+    mask, out = tmp_path / "mask.nii.gz", tmp_path / "out.nii.gz"
+    formats.write(Image(np.ones((1, 8, 24, 28), np.uint8), Patient(np.eye(4))), mask)
+    ask("n4", scan, out, "--mask", mask).refuses(3, "does not lie on the image's grid", "mm apart")
+    ask("n4", scan, out, "--shrink", 0).refuses(3, "shrink factor of 0")
+    ask("n4", scan, tmp_path / "out.xyz").refuses(2, "no format is written")
+    assert not out.exists()
