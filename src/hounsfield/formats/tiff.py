@@ -1,12 +1,17 @@
-"""TIFF: 1 to 32 bits and float, grey, colour, palette, several pages; read and written.
+"""TIFF: 1 to 64 bits and float, grey, colour, palette, several pages; read and written.
 
 Pages of one size lie along Z; a file with several sizes holds several images, named by number.
-White-is-zero is turned, a palette becomes RGB of 8 bits, alpha is dropped. Resolution tags are
-not a calibration: the geometry is None.
+OME-TIFF and ImageJ's hyperstacks keep channels, times and sizes in the world; a picture's
+resolution is a `Plane` of unknown calibration where its unit is a length. White-is-zero is
+turned, a palette becomes RGB of 8 bits, alpha is dropped. Of a pyramid the largest picture is
+the image; `slide.tif#level/2` names a smaller one.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +19,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
+from hounsfield.formats import tiff_ome
 from hounsfield.formats.choices import chosen
-from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
-from hounsfield.formats.guard import CODEC_RATIO, check_promise, frame_range, refusing
+from hounsfield.formats.contract import (
+    MAX_BYTES,
+    Facts,
+    Header,
+    Like,
+    Source,
+    as_small,
+    promised_bytes,
+)
+from hounsfield.formats.guard import check_promise, frame_range, refusing
+from hounsfield.formats.tiff_pages import (
+    check_page,
+    following,
+    pages_of,
+    pixels,
+    ratio,
+    samples,
+    size_of,
+)
+from hounsfield.formats.tiff_stacks import (
+    Stack,
+    channels,
+    geometry,
+    imagej,
+    imagej_fields,
+    level,
+    plain,
+    value_dtype,
+)
 from hounsfield.image import RGB, Image
 
 SUFFIX = ".tif"
 EXTRA = None
 
 _MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_WHITE_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 2, 3, 6
-_COLOURS = (_RGB, _YCBCR)
-_UNCOMPRESSED = 1
-_PAGE_BYTES = 60  # a directory of the least tags takes more
+_MEMBER = re.compile(r"(?:(\d{1,6})(?:/|$))?(?:level/(\d{1,3}))?", re.ASCII)
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -34,22 +64,23 @@ def sniff(head: bytes, path: Path) -> bool:
 
 
 def find(path: Path) -> list[Source]:
-    """One image, or one for each size of page."""
+    """One image, or one for each series or size of page; levels of a pyramid are not listed."""
     with refusing(path, "the pages"), _opened(path) as tiff:
-        groups = _groups(tiff, path)
-    if len(groups) == 1:
+        found = _stacks(tiff, path)
+    if len(found) == 1:
         return [Source.of(path)]
-    return [Source.of(path, str(number)) for number in range(len(groups))]
+    return [Source.of(path, str(number)) for number in range(len(found))]
 
 
 def header(source: Source) -> Header:
-    """From the first tags of the pages.
+    """From the tags of the pages; nothing is decoded.
 
     Raises:
-        FormatError: pages of a kind that is not read, or more pixels promised than stored.
+        FormatError: pages of a kind that is not read, more pixels promised than stored, or too
+            large; then it names the level that is not.
     """
     with refusing(source.file, "the header"), _opened(source.file) as tiff:
-        return _header(source, _pages(tiff, source))
+        return _header(source, _stack(tiff, source))
 
 
 def read(source: Source, like: Like | None = None) -> Image:
@@ -58,16 +89,26 @@ def read(source: Source, like: Like | None = None) -> Image:
     Raises:
         FormatError: as `header`, or the file is truncated or damaged.
     """
-    with refusing(source.file, "the pages"):
-        with _opened(source.file) as tiff:
-            pages = _pages(tiff, source)
-            head = _header(source, pages)
-            first, last = frame_range(source, len(pages))
-            array = np.empty(head.shape, head.dtype)
-            for z, page in enumerate(pages[first:last]):
-                array[:, z] = _page(page, head)
-        stored = {"format": "tiff", "coding": head.facts.stored}
-        return Image(as_small(chosen(array, like, source.file)), None, head.channels, stored)
+    path = source.file
+    with refusing(path, "the pages"):
+        with _opened(path) as tiff:
+            stack = _stack(tiff, source)
+            head = _header(source, stack)
+            first, last = frame_range(source, stack.depth)
+            array, alpha = _array(stack, (first, last), path)
+        slope, intercept = stack.scaling
+        if (slope, intercept) != (1, 0):
+            array = (array.astype(np.float64) * slope + intercept).astype(head.dtype)
+        stored = {"format": "tiff", "coding": head.facts.stored, "alpha": alpha,
+                  "slope": slope, "intercept": intercept, "orientation": "none"}  # fmt: skip
+        array = as_small(chosen(array, like, path))
+        return Image(array, head.geometry, head.channels, stored)
+
+
+def slab(source: Source, z0: int, z1: int) -> Image:
+    """Some planes; the pages of the others are not decoded."""
+    first, _ = source.frames or (0, 0)
+    return read(Source(source.root, source.paths, source.member, (first + z0, first + z1)))
 
 
 def write(image: Image, path: Path) -> None:
@@ -95,112 +136,111 @@ def write(image: Image, path: Path) -> None:
     )
 
 
-def _opened(path: Path) -> Any:
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     """A tifffile reader; what it logs of damaged tags is judged here and told as an error."""
     import logging
 
     from tifffile import TiffFile
 
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
-    return TiffFile(path)
+    # Only this file is opened, whatever its metadata name.
+    with TiffFile(path, _multifile=False) as tiff:
+        yield tiff
 
 
-def _groups(tiff: Any, path: Path) -> list[list[Any]]:
-    """Pages of one shape and type together, in the order of their first page."""
-    groups: dict[Any, list[Any]] = {}
-    room = path.stat().st_size // _PAGE_BYTES
-    for number, page in enumerate(tiff.pages):
-        if number > room:
-            raise FormatError(
-                f"promises more pages than fit it ({room:,})", file=path,
-                remedy="copy the file again; its directories are damaged",
-            )  # fmt: skip
-        whole = page.aspage() if hasattr(page, "aspage") else page
-        groups.setdefault((whole.shape, str(whole.dtype), whole.photometric), []).append(whole)
-    if not groups:
-        raise FormatError("this TIFF has no pages", file=path, remedy="copy the file again")
-    return list(groups.values())
+def _stacks(tiff: Any, path: Path) -> list[Stack]:
+    pages = pages_of(tiff, path)
+    if tiff_ome.is_ome(pages[0]):
+        return tiff_ome.stacks(pages, path)
+    fields = imagej_fields(pages[0])
+    return plain(pages) if fields is None else imagej(pages, fields, path)
 
 
-def _pages(tiff: Any, source: Source) -> list[Any]:
-    groups = _groups(tiff, source.file)
-    if source.member is None and len(groups) > 1:
+def _stack(tiff: Any, source: Source) -> Stack:
+    """The image, or the level of it, that a source names."""
+    found = _stacks(tiff, source.file)
+    member = source.member or ""
+    parts = _MEMBER.fullmatch(member)
+    if not member.partition("level")[0] and len(found) > 1:
         raise FormatError(
-            f"holds {len(groups)} images of different sizes",
+            f"holds {len(found)} images of different sizes",
             file=source.file,
-            remedy=f"name one: {source.file}#0",
+            remedy=f"name one: {source.file}#0, {source.file}#1, …",
         )
-    member = source.member or "0"
-    number = int(member) if member.isdecimal() else len(groups)
-    if number >= len(groups):
+    chosen_one = int(parts[1] or 0) if parts else len(found)
+    if parts is None or chosen_one >= len(found):
         raise FormatError(
             f"no image {source.member!r} in this file",
             file=source.file,
-            expected=f"0 to {len(groups) - 1}",
+            expected=f"0 to {len(found) - 1}; 0/level/1 for a smaller copy",
         )
-    return groups[number]
+    return level(found[chosen_one], int(parts[2] or 0), source.file)
 
 
-def _header(source: Source, pages: list[Any]) -> Header:
-    page = pages[0]
-    path = source.file
-    if page.dtype is None or page.dtype.kind not in "iufb" or page.ndim not in (2, 3):
-        raise FormatError(f"pages of {page.dtype} with shape {page.shape}", file=path)
-    for one in pages:
-        _check_page(one, path)
-    colour = int(page.photometric) in (*_COLOURS, _PALETTE)
-    if not colour and page.samplesperpixel > 2:
-        raise FormatError(
-            f"pages of {page.samplesperpixel} samples that are not RGB", file=path,
-            remedy="convert to RGB, or to one page a channel",
-        )  # fmt: skip
-    first, last = frame_range(source, len(pages))
+def _shape(stack: Stack) -> tuple[int, int, int, int]:
+    rows, columns = size_of(stack.page)
+    return len(stack.spots) * samples(stack.page), stack.depth, rows, columns
+
+
+def _header(source: Source, stack: Stack) -> Header:
+    page, path = stack.page, source.file
+    if page.dtype is not None:
+        _check_size(stack, source)
+    for one in {id(spot.page): spot.page for line in stack.spots for spot in line}.values():
+        check_page(one, path)
+    shape, dtype = _shape(stack), value_dtype(stack)
+    first, last = frame_range(source, stack.depth)
+    # Pages may not share their pixels: then a small file would promise a large image.
+    spread = samples(page) / page.samplesperpixel * dtype.itemsize / page.dtype.itemsize
+    whole = (shape[0], last - first, *shape[2:])
+    check_promise(path, whole, dtype, path.stat().st_size, ratio(page) * max(1, spread))
+    kinds = channels(stack, RGB)
+    pages = len(stack.spots) * stack.depth
+    note = "" if stack.kind == "TIFF" else f", {stack.kind}"
     return Header(
         format="tiff",
-        shape=(3 if colour else 1, last - first, page.imagelength, page.imagewidth),
-        dtype=_dtype(page),
-        channels=RGB if colour else (),
+        shape=(shape[0], last - first, shape[2], shape[3]),
+        dtype=dtype,
+        geometry=geometry(stack, first),
+        channels=kinds,
         facts=Facts(stored=f"{page.bitspersample} bits, {page.photometric.name}, "
-                    f"{page.compression.name}, {len(pages)} pages"),
+                    f"{page.compression.name}, {pages} pages{note}"),
     )  # fmt: skip
 
 
-def _dtype(page: Any) -> np.dtype[Any]:
-    if int(page.photometric) == _PALETTE or page.dtype.kind == "b":
-        return np.dtype(np.uint8)
-    if page.dtype == np.float16:
-        return np.dtype(np.float32)
-    stored: np.dtype[Any] = page.dtype
-    return stored.newbyteorder("=")
+def _check_size(stack: Stack, source: Source) -> None:
+    """Refuse what is too large to be one array, and name the level that is not."""
+    shape, dtype = _shape(stack), value_dtype(stack)
+    if promised_bytes(shape, dtype) <= MAX_BYTES:
+        return
+    remedy = "cut it into parts; this file holds no smaller copy"
+    for number in range(1, len(stack.levels) + 1):
+        if promised_bytes(_shape(level(stack, number, source.file)), dtype) <= MAX_BYTES:
+            whole = f"{source.member}/" if source.member else ""
+            remedy = f"read a smaller copy: {source.file}#{whole}level/{number}"
+            break
+    raise FormatError(
+        f"a picture of {shape[2]:,} × {shape[3]:,} pixels, {promised_bytes(shape, dtype):,} bytes",
+        file=source.file, expected=f"at most {MAX_BYTES:,} bytes", remedy=remedy,
+    )  # fmt: skip
 
 
-def _check_page(page: Any, path: Path) -> None:
-    """Refuse a page whose strips or tiles the file does not hold."""
-    size = path.stat().st_size
-    found = sum(page.databytecounts)
-    ends = [a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True)]
-    if not ends or max(ends) > size or min(page.databytecounts) <= 0:
-        raise FormatError(
-            f"pixels end at byte {max(ends, default=0):,}, the file has {size:,} bytes",
-            file=path,
-            remedy="copy the file again; it is truncated",
-        )
-    # Single bits are packed; everything else takes at least the bytes of its type, unpacked.
-    plain = int(page.compression) == _UNCOMPRESSED and page.bitspersample >= 8
-    check_promise(path, page.shape, np.dtype(page.dtype), found, 1 if plain else CODEC_RATIO)
-
-
-def _page(page: Any, head: Header) -> NDArray[Any]:
-    """One page as (channels, rows, columns)."""
-    pixels: NDArray[Any] = page.asarray()
-    photometric = int(page.photometric)
-    if photometric == _PALETTE:
-        return np.asarray(page.colormap)[:, pixels] >> 8  # TIFF palettes have 16 bits
-    if pixels.ndim == 3:
-        samples_last = pixels.shape[:2] == head.shape[2:]
-        pixels = np.moveaxis(pixels, 2, 0) if samples_last else pixels
-        return pixels[: head.shape[0]]
-    if photometric == _WHITE_IS_ZERO and pixels.dtype.kind in "ub":
-        top = 1 if pixels.dtype.kind == "b" else (1 << page.bitspersample) - 1
-        pixels = np.asarray(top - pixels.astype(np.int64))
-    return pixels.astype(head.dtype, copy=False)[None]
+def _array(stack: Stack, planes: tuple[int, int], path: Path) -> tuple[NDArray[Any], str]:
+    """Stored values (C, Z, Y, X) of planes z0 ≤ z < z1, and what became of alpha."""
+    count = samples(stack.page)
+    first, last = planes
+    shape = _shape(stack)
+    array: NDArray[Any] | None = None
+    told = "none"
+    for c, line in enumerate(stack.spots):
+        for z, spot in enumerate(line[first:last]):
+            one, alpha = (
+                following(spot.page, spot.behind, path) if spot.behind else pixels(spot.page, path)
+            )
+            if array is None:
+                array = np.empty((shape[0], last - first, *shape[2:]), one.dtype)
+            array[c * count : (c + 1) * count, z] = one
+            told = alpha if alpha == "dropped" or told == "none" else told
+    assert array is not None
+    return array, told
