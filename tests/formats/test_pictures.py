@@ -81,7 +81,8 @@ def test_real_jpegs(real_data: Path) -> None:
     assert len(files) > 5
     for path in files:
         expected = np.asarray(ImageOps.exif_transpose(Picture.open(path)))
-        np.testing.assert_array_equal(shown(formats.read(path)), expected)
+        member = "#palette" if path.parent.name == "thermal" else ""
+        np.testing.assert_array_equal(shown(formats.read(f"{path}{member}")), expected)
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits"])

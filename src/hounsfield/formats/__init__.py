@@ -17,11 +17,14 @@ from hounsfield.image import Image
 FORMATS = {
     "dicom": "hounsfield.formats.dicom",
     "nifti": "hounsfield.formats.nifti",
+    "nrrd": "hounsfield.formats.nrrd",
     "png": "hounsfield.formats.png",
+    "thermal": "hounsfield.formats.thermal",  # a JPEG too, so asked before
     "jpeg": "hounsfield.formats.jpeg",
     "tiff": "hounsfield.formats.tiff",
     "numpy": "hounsfield.formats.numpy_arrays",
     "pixel-csv": "hounsfield.formats.pixel_csv",
+    "video": "hounsfield.formats.video",
 }
 NO_IMAGE = "the content is of no known image format"
 
