@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
 from hounsfield.files import whole_path
-from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, Source
+from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, NotAnImage, Source
 from hounsfield.formats.guard import refusing
 from hounsfield.image import Image
 
@@ -54,7 +54,7 @@ def sniff(path: str | Path) -> str:
         raise FormatError(
             "this is a folder, not an image file",
             file=path,
-            remedy="`hounsfield index FOLDER` reads folders",
+            remedy="`hounsfield info FOLDER` lists what it holds",
         ) from None
     except PermissionError:
         raise FormatError(
@@ -71,7 +71,7 @@ def sniff(path: str | Path) -> str:
     for name in FORMATS:
         if load(name).sniff(head, path):
             return name
-    raise FormatError(
+    raise NotAnImage(
         NO_IMAGE,
         file=path,
         expected=f"one of {', '.join(FORMATS)}",
@@ -80,8 +80,16 @@ def sniff(path: str | Path) -> str:
 
 
 def find(path: str | Path) -> list[Source]:
-    """The images in one file (several in an .npz), without reading their pixels."""
+    """The images in a file (several in an .npz) or in a folder, without reading their pixels.
+
+    In a folder, DICOM files are put together into volumes, whatever their names; files that
+    hold no image or are damaged are left out (`folder.contents` tells them).
+    """
     path = Path(path)
+    if path.is_dir():
+        from hounsfield.formats.folder import contents
+
+        return contents(path).sources
     module = load(sniff(path))
     with refusing(path, "the file"):
         return module.find(path)
@@ -200,14 +208,30 @@ def _one(source: Source | str | Path) -> Source:
         return source
     path = Path(source)
     text, mark, member = str(source).partition("#")
-    if mark and not path.exists():  # scan.npz#train_images/17
+    if mark and not path.exists():  # scan.npz#train_images/17, or the second of a folder: scans#2
+        if Path(text).is_dir():
+            return _numbered(Path(text), member)
         return Source.of(text, member)
     found = find(path)
-    if len(found) != 1:
-        names = ", ".join(f"{path}#{s.member}" for s in found[:3])
+    if len(found) == 1:
+        return found[0]
+    names = [f"{path}#{one.member}" for one in found[:3]]
+    if path.is_dir():
+        names = [f"{path}#{number}" for number in range(1, len(found) + 1)][:3]
+    raise FormatError(
+        f"holds {len(found)} images" if found else "holds no image",
+        file=path,
+        remedy=f"name one: {', '.join(names)}, …; `hounsfield info {path}` lists them"
+        if found
+        else "`hounsfield info` says what is in it",
+    )
+
+
+def _numbered(folder: Path, number: str) -> Source:
+    """The image of a folder by its number, as `hounsfield info` lists them."""
+    found = find(folder)
+    if not number.isdigit() or not 1 <= int(number) <= len(found):
         raise FormatError(
-            f"holds {len(found)} images",
-            file=path,
-            remedy=f"name one: {names}, …" if found else "there is nothing to read",
+            f"there is no image {number!r}", file=folder, expected=f"1 to {len(found)}"
         )
-    return found[0]
+    return found[int(number) - 1]

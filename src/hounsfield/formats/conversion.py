@@ -17,9 +17,10 @@ from hounsfield.formats.contract import Header, Like, Source
 from hounsfield.geometry import Plane
 from hounsfield.image import Image
 
-_KEEPS_GEOMETRY = ("nifti",)
+_KEEPS_GEOMETRY = ("nifti", "nrrd", "metaimage", "mgh", "minc")
 # Cut from a name before the new suffix is put on; a UID's last number is no suffix.
-_SUFFIXES = (".dcm", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".csv")
+_SUFFIXES = (".dcm", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".csv",
+             ".nrrd", ".nhdr", ".mha", ".mhd", ".mgh", ".mgz", ".mnc")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,194 @@
+"""NRRD: attached (.nrrd) and detached (.nhdr) headers are read, attached ones written.
+
+All encodings (raw, gzip, bzip2, hex, text), all types but blocks, both byte orders, voxels in
+one file or many. Axes in space become X, Y, Z; all others are flattened into C, the fastest of
+them fastest. Without a space or voxel sizes there is no geometry; a space that does not name
+the patient's sides is taken as left-posterior-superior, and `stored["orientation"]` is "none".
+Key/value pairs of other programs may name people and are not kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.errors import FormatError
+from hounsfield.formats.choices import chosen
+from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
+from hounsfield.formats.guard import frame_range, refusing
+from hounsfield.formats.nrrd_header import MAGIC, TYPES, Nrrd, parse
+from hounsfield.formats.nrrd_space import channels_of, geometry_of
+from hounsfield.formats.payload import check, mapped, numbers
+from hounsfield.formats.places import along_z
+from hounsfield.formats.remarks import KEY, remark
+from hounsfield.geometry import Patient, Plane
+from hounsfield.image import RGB, Image
+
+SUFFIX = ".nrrd"
+EXTRA = None
+
+_KEPT = ("space", "spaceorigin", "spacedirections", "measurementframe", "kinds", "encoding")
+_NAMES = {kind: name for name, kind in reversed(TYPES.items())}
+
+
+@dataclass(frozen=True, eq=False)
+class _Parsed:
+    nrrd: Nrrd
+    head: Header
+    first: int
+    last: int
+    stored: dict[str, object]
+
+
+def sniff(head: bytes, path: Path) -> bool:
+    return MAGIC.match(head) is not None
+
+
+def find(path: Path) -> list[Source]:
+    return [Source.of(path)]
+
+
+def header(source: Source) -> Header:
+    """The text alone; of a detached header also the sizes of the files that it names.
+
+    Raises:
+        FormatError: a field outside the definition, more voxels promised than stored, or
+            voxels that are not beside their header.
+        GeometryError: a space that is singular, or mirrored without saying how.
+    """
+    with refusing(source.file, "the header"):
+        return _parsed(source).head
+
+
+def read(source: Source, like: Like | None = None) -> Image:
+    """The voxels as stored (C, Z, Y, X), read or inflated into their own buffer.
+
+    Raises:
+        FormatError: as `header`, or truncated or damaged voxels.
+    """
+    with refusing(source.file, "the voxels"):
+        parsed = _parsed(source)
+        array = _as_image(numbers(parsed.nrrd.payload), parsed.nrrd)
+        array = chosen(array[:, parsed.first : parsed.last], like, source.file)
+        return Image(as_small(array), parsed.head.geometry, parsed.head.channels, parsed.stored)
+
+
+def slab(source: Source, z0: int, z1: int) -> Image:
+    """Some planes; of raw voxels in one file the others are not read."""
+    first, _ = source.frames or (0, 0)
+    part = replace(source, frames=(first + z0, first + z1))
+    with refusing(source.file, "the voxels"):
+        parsed = _parsed(part)
+        lines = mapped(parsed.nrrd.payload)
+        if lines is None:
+            return read(part)
+        array = np.array(_as_image(lines, parsed.nrrd)[:, parsed.first : parsed.last])
+        return Image(as_small(array), parsed.head.geometry, parsed.head.channels, parsed.stored)
+
+
+def write(image: Image, path: Path) -> None:
+    """An attached header in the space left-posterior-superior, gzip, the same bytes each time.
+
+    The affine is kept to the last bit. A plane's pixel size is written without a space.
+
+    Raises:
+        FormatError: the format has no such numbers.
+    """
+    from isal import igzip
+
+    array = image.array
+    if array.dtype in (np.bool_, np.float16):
+        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
+    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
+    if kind not in _NAMES:
+        raise FormatError(f"NRRD has no type for {array.dtype}", remedy="convert to float32")
+    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    with path.open("wb") as raw:
+        raw.write(_text(image, _NAMES[kind]).encode("ascii"))
+        with igzip.IGzipFile("", "wb", 2, raw, mtime=0) as zipped:
+            zipped.write(memoryview(little.reshape(-1).view(np.uint8).data))
+
+
+def _parsed(source: Source) -> _Parsed:
+    nrrd = parse(source.file)
+    if not 2 <= len(nrrd.spatial) <= 3:
+        raise FormatError(
+            f"{len(nrrd.spatial)} axes in space", file=source.file, expected="2 or 3",
+            remedy="correct the kinds or the space directions",
+        )  # fmt: skip
+    check(nrrd.payload)
+    x, y, z = (*(nrrd.sizes[i] for i in nrrd.spatial), 1)[:3]
+    first, last = frame_range(source, z)
+    geometry, space = geometry_of(nrrd)
+    channels = channels_of(nrrd)
+    named = space != "none" or geometry is None
+    words = f"NRRD, {nrrd.payload.dtype.newbyteorder('=')}, {nrrd.fields['encoding'].lower()}"
+    words += "" if named else "; the patient's sides are not named, taken as L, P, S"
+    head = Header(
+        format="nrrd",
+        shape=(len(channels), last - first, y, x),
+        dtype=nrrd.payload.dtype.newbyteorder("="),
+        geometry=along_z(geometry, first),
+        channels=channels,
+        facts=Facts(stored=words),
+    )
+    stored: dict[str, object] = {"format": "nrrd", "orientation": space, "sizes": nrrd.sizes}
+    stored |= {name: nrrd.fields[name] for name in _KEPT if name in nrrd.fields}
+    return _Parsed(nrrd, head, first, last, stored)
+
+
+def _as_image(values: NDArray[Any], nrrd: Nrrd) -> NDArray[Any]:
+    """The array, slowest axis first, as (C, Z, Y, X)."""
+    count = len(nrrd.sizes)
+    others = [i for i in range(count) if i not in nrrd.spatial]
+    order = [count - 1 - i for i in (*reversed(others), *reversed(nrrd.spatial))]
+    sizes = [nrrd.sizes[i] for i in nrrd.spatial]
+    x, y, z = (*sizes, 1)[:3]
+    channels = prod(nrrd.sizes[i] for i in others)
+    return values.transpose(order).reshape(channels, z, y, x)
+
+
+def _text(image: Image, kind: str) -> str:
+    c, z, y, x = image.shape
+    flat = z == 1 and not isinstance(image.geometry, Patient)
+    sizes = [x, y] if flat else [x, y, z]
+    kinds = ["domain"] * len(sizes)
+    if c > 1:
+        sizes.append(c)
+        kinds.append("RGB-color" if image.channels == RGB else "list")
+    lines = [
+        "NRRD0005",
+        f"type: {kind}",
+        f"dimension: {len(sizes)}",
+        *_place(image, len(sizes)),
+        f"sizes: {' '.join(map(str, sizes))}",
+        f"kinds: {' '.join(kinds)}",
+        "endian: little",
+        "encoding: gzip",
+    ]
+    said = "" if image.channels == RGB and image.geometry is None else remark(image)
+    return "\n".join([*lines, f"{KEY}:={said}"] if said else lines) + "\n\n"
+
+
+def _place(image: Image, axes: int) -> list[str]:
+    if isinstance(image.geometry, Plane):
+        sizes = [*map(repr, map(float, image.geometry.spacing)), *["nan"] * (axes - 2)]
+        return [f"spacings: {' '.join(sizes)}"]
+    if image.geometry is None:
+        return []
+    lps_from_voxel = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.geometry.affine
+    columns = [
+        "(" + ",".join(repr(float(value)) for value in column) + ")"
+        for column in lps_from_voxel[:3].T
+    ]
+    steps = [*columns[:3], *["none"] * (axes - 3)]
+    return [
+        "space: left-posterior-superior",
+        f"space directions: {' '.join(steps)}",
+        f"space origin: {columns[3]}",
+    ]

@@ -1,0 +1,30 @@
+"""Geometries with the file in their refusal, and of some planes of a volume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.errors import GeometryError
+from hounsfield.geometry import Geometry, Patient
+
+
+def patient(affine: NDArray[np.float64], file: Path) -> Patient:
+    """`Patient(affine)`, whose refusal names the file."""
+    try:
+        return Patient(affine)
+    except GeometryError as error:
+        raise GeometryError(
+            error.problem, file=file, remedy="correct the header; a geometry is never guessed"
+        ) from error
+
+
+def along_z(geometry: Geometry, first: int) -> Geometry:
+    """The geometry of an image that begins so many planes further along z."""
+    if not isinstance(geometry, Patient):
+        return geometry
+    old_from_new = np.eye(4)
+    old_from_new[2, 3] = first
+    return Patient(geometry.affine @ old_from_new, geometry.frame_uid)
