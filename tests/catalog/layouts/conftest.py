@@ -139,6 +139,13 @@ def covid_radiography(root: Path) -> None:
     touch(root, "Viral Pneumonia/images/Viral Pneumonia-1.png", "README.md.txt")
 
 
+def autopet(root: Path) -> None:
+    first = "PETCT_01140d52d8/08-13-2005-NA-PET-CT Ganzkoerper-56839"
+    touch(root, *(f"{first}/{name}.nii.gz" for name in ("CT", "CTres", "PET", "SEG", "SUV")))
+    second = "PETCT_0011f3deaf/03-23-2003-NA-PET-CT Ganzkoerper-10445"
+    touch(root, *(f"{second}/{name}.nii.gz" for name in ("CTres", "SUV")), "fdg_metadata.csv")
+
+
 def medmnist(root: Path) -> None:
     medmnist_file(root / "pneumoniamnist.npz", train=(1, 0, 1), val=(0, 1), test=(1,))
 
@@ -170,6 +177,7 @@ EXAMPLES: dict[str, Build] = {
     "class-folders": class_folders,
     "cohen-covid": cohen,
     "covid-radiography": covid_radiography,
+    "autopet": autopet,
     "medmnist": medmnist,
     "kaggle-digits": kaggle_digits,
     "table": labelled_table,

@@ -18,6 +18,7 @@ COUNTS = {
     "class-folders": 8,
     "cohen-covid": 4,
     "covid-radiography": 4,
+    "autopet": 4,
     "medmnist": 6,
     "kaggle-digits": 2,
     "table": 3,

@@ -15,6 +15,7 @@ LAYOUTS = {
     "rsna-pneumonia": "hounsfield.catalog.layouts.rsna_pneumonia",
     "cohen-covid": "hounsfield.catalog.layouts.cohen_covid",
     "covid-radiography": "hounsfield.catalog.layouts.covid_radiography",
+    "autopet": "hounsfield.catalog.layouts.autopet",
     "medmnist": "hounsfield.catalog.layouts.medmnist",
     "kaggle-digits": "hounsfield.catalog.layouts.kaggle_digits",
     "class-folders": "hounsfield.catalog.layouts.class_folders",
