@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from hounsfield.catalog import pseudonym
-from hounsfield.catalog.layouts.reading import MADE_HERE, is_hidden
 from hounsfield.errors import InputError
+from hounsfield.folders import MADE_HERE, is_hidden
 
 RUN = "run.json"
 TABLE = "images.parquet"

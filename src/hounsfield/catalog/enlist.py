@@ -17,9 +17,9 @@ import polars as pl
 
 from hounsfield.catalog import layouts
 from hounsfield.catalog.layouts.contract import Entry
-from hounsfield.catalog.layouts.reading import leads_back
 from hounsfield.catalog.pseudonym import PLACES, plain
 from hounsfield.errors import InputError
+from hounsfield.folders import leads_back
 from hounsfield.formats.contract import Source
 
 CHUNK = 8192

@@ -177,8 +177,9 @@ def _folder(folder: Path, out: Console, *, phi: bool) -> None:
     """Counts by format and modality, and what cannot be read."""
     from hounsfield import formats
     from hounsfield.catalog import layouts, pseudonym
-    from hounsfield.catalog.layouts.reading import is_picture, walk
     from hounsfield.errors import HounsfieldError, InputError
+    from hounsfield.folders import walk
+    from hounsfield.formats.folder import is_picture
 
     kinds: Counter[tuple[str, str]] = Counter()
     others: Counter[str] = Counter()  # tables, texts: no images, and nothing is wrong with them

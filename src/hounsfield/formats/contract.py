@@ -16,13 +16,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.errors import FormatError
 from hounsfield.geometry import Geometry
 from hounsfield.image import Channel, Image
+
+
+class NotAnImage(FormatError):  # noqa: N818  # nothing is wrong with the file
+    """A sound file that holds no picture: a table, a report, a plan of treatment."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,8 @@ class Source:
     paths: tuple[str, ...]
     member: str | None = None
     frames: tuple[int, int] | None = None
+    # What finding it has read already, so that reading need not do so again
+    known: object = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, path: str | Path, member: str | None = None) -> Source:
@@ -52,7 +59,8 @@ class Source:
         return self.files[0]
 
     def __str__(self) -> str:
-        return f"{self.file}{f'#{self.member}' if self.member else ''}"
+        more = f" and {len(self.paths) - 1} more files" if len(self.paths) > 1 else ""
+        return f"{self.file}{f'#{self.member}' if self.member else ''}{more}"
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,9 @@ class Format(Protocol):
     def read(self, source: Source, like: Like | None = None) -> Image: ...
 
 
+Suv = Literal["bw", "lbm", "bsa"]
+
+
 @dataclass(frozen=True)
 class Like:
     """How to read: choices that change the values. The defaults give the physical ones."""
@@ -113,6 +124,8 @@ class Like:
     window: tuple[float, float] | None = None  # centre, width: clip to it and scale to [0, 1]
     voi: bool = False  # apply the file's own VOI LUT or window (DICOM PS3.3 C.11.2)
     dtype: np.dtype[np.generic] | None = None
+    suv: Suv | None = None  # PET: by body weight, lean mass or surface, instead of Bq/ml
+    fill_gaps: bool = False  # slices at uneven places are resampled onto an even grid
 
 
 HEAD_BYTES = 4096  # how much of a file `sniff` sees

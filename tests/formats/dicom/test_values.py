@@ -19,8 +19,8 @@ from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_spac
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats.dicom import file as dicom_file
 from hounsfield.formats.contract import Like, Source
+from hounsfield.formats.dicom import file as dicom_file
 from hounsfield.formats.dicom.header import age_in_years
 from hounsfield.geometry import Patient, Plane
 
@@ -411,11 +411,15 @@ def test_no_thickness_is_made_up(make_dicom: Any) -> None:
     assert spaced.spacing == pytest.approx((0.4, 0.7, 2))
 
 
-def test_several_frames_and_mosaics_get_no_affine(make_dicom: Any) -> None:
+def test_several_frames_without_places_get_no_affine(make_dicom: Any) -> None:
     cine = make_dicom(np.zeros((2, 3, 4), np.uint8), **PLACED, SliceThickness=1)
+    assert isinstance(formats.header(cine).geometry, Plane)
+
+
+def test_a_mosaic_that_does_not_say_its_slices_is_refused(make_dicom: Any) -> None:
     mosaic = make_dicom(RAMP, **PLACED, SliceThickness=1, ImageType=["ORIGINAL", "MOSAIC"])
-    for path in (cine, mosaic):
-        assert isinstance(formats.header(path).geometry, Plane)
+    with pytest.raises(GeometryError, match="mosaic"):
+        formats.header(mosaic)
 
 
 @pytest.mark.parametrize(

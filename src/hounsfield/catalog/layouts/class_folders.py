@@ -15,18 +15,12 @@ from typing import NamedTuple
 
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import (
-    folders,
-    is_picture,
-    listing,
-    part_of,
-    pictures,
-    stem,
-    wrapped,
-)
+from hounsfield.catalog.layouts.reading import part_of, pictures, stem, wrapped
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
+from hounsfield.folders import folders, listing
 from hounsfield.formats.contract import Source
+from hounsfield.formats.folder import is_picture
 
 TITLE = "Class folders (Kermany/Mooney chest X-rays, and any like it)"
 LICENCE = "the data set's own; Kermany et al. 2018: CC BY 4.0"

@@ -26,9 +26,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from hounsfield.catalog.layouts.reading import PICTURES, folders, inside
+from hounsfield.catalog.layouts.reading import inside
 from hounsfield.catalog.layouts.rows import Row, Table
 from hounsfield.errors import InputError
+from hounsfield.folders import folders
+from hounsfield.formats.folder import PICTURES
 
 SIDECAR = "columns.yaml"
 SAMPLE = 200  # rows that detection looks at

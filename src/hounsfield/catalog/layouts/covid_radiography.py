@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import folders, pictures, stem, wrapped
+from hounsfield.catalog.layouts.reading import pictures, stem, wrapped
 from hounsfield.catalog.layouts.rows import Table
 from hounsfield.errors import InputError
+from hounsfield.folders import folders
 from hounsfield.formats.contract import Source
 
 TITLE = "COVID-19 Radiography Database (2020–2022)"

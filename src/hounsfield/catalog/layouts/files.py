@@ -11,8 +11,8 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from hounsfield.catalog.layouts.contract import Entry
-from hounsfield.catalog.layouts.reading import walk
 from hounsfield.errors import FormatError
+from hounsfield.folders import walk
 from hounsfield.formats.contract import Source
 
 TITLE = "Any images in any folders, without labels"

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import listing, part_of
+from hounsfield.catalog.layouts.reading import part_of
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
+from hounsfield.folders import listing
 from hounsfield.formats import pixel_csv
 from hounsfield.formats.contract import HEAD_BYTES, Source
 

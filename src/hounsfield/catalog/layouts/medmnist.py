@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import listing
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import FormatError, InputError
+from hounsfield.folders import listing
 from hounsfield.formats import npz
 from hounsfield.formats.contract import Source
 from hounsfield.formats.guard import refusing

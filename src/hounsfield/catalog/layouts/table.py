@@ -13,10 +13,11 @@ from typing import Any
 
 from hounsfield.catalog.layouts.columns import SIDECAR, Columns, detect
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import age_of, inside, listing, part_of
+from hounsfield.catalog.layouts.reading import age_of, inside, part_of
 from hounsfield.catalog.layouts.rows import TABLES, Row, Table
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
+from hounsfield.folders import listing
 from hounsfield.formats.contract import Source
 
 TITLE = "A table with a column of image files"

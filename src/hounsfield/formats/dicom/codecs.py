@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.codestream import jpeg2000_size, jpeg2000_transforms, jpeg_size, says_rgb
+from hounsfield.formats.dicom.file import DicomFile
 from hounsfield.formats.dicom.header import PixelForm
 from hounsfield.formats.dicom.values import rgb
 
@@ -122,3 +123,10 @@ CODECS = {
     "1.2.840.10008.1.2.4.91": Codec("JPEG 2000", _jpeg_2000),
     "1.2.840.10008.1.2.5": Codec("RLE", _rle, converts=False),
 }
+
+
+def coding(file: DicomFile, form: PixelForm) -> str:
+    """The stored type and coding in words."""
+    codec = CODECS.get(file.syntax)
+    bits = f"{form.stored} bits in {form.dtype}, {form.photometric}"
+    return f"{bits}, {codec.name}" if codec else bits

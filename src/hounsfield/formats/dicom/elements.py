@@ -18,6 +18,7 @@ MAX_DEPTH = 40  # nested sequences; real files stay below ten
 # PS3.5 7.1.2: these have two reserved bytes and a length of 32 bits
 _LONG = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _SHORT = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+_SHORT_NAMES = {code: code.decode("ascii") for code in _SHORT}
 _NUMBERS = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d"}
 
 
@@ -154,16 +155,22 @@ class Elements:
         return items
 
 
-def _skip(buffer: bytes, at: int, coding: Coding, wanted: frozenset[int]) -> int:
-    """Over plain elements that nobody asked for; most of a header, so this loop is tight."""
+def _run(
+    buffer: bytes, at: int, coding: Coding, wanted: frozenset[int], found: dict[int, Element]
+) -> int:
+    """Over plain elements, keeping those that were asked for; most of a header, so it is tight."""
     explicit, implicit = _HEADS[coding.order]
     last = len(buffer) - 8
     if coding.explicit:
-        unpack = explicit.unpack_from
+        unpack, names = explicit.unpack_from, _SHORT_NAMES
         while at <= last:
-            group, number, vr, length = unpack(buffer, at)
-            if vr not in _SHORT or group << 16 | number in wanted:
+            group, number, code, length = unpack(buffer, at)
+            vr = names.get(code)
+            if vr is None:
                 break
+            tag = group << 16 | number
+            if tag in wanted and tag not in found:  # where a tag comes twice the first one counts
+                found[tag] = Element(tag, vr, at + 8, length)
             at += 8 + length
         return at
     lengths = implicit.unpack_from
@@ -188,7 +195,9 @@ def walk(
     pixels = None
     while at < end:
         if wanted is not None:
-            at = _skip(buffer, at, coding, wanted)
+            at = _run(buffer, at, coding, wanted, found)
+            if at > len(buffer):
+                raise EndsEarly
             if at >= end:
                 break
         element = next_element(buffer, at, coding)
@@ -201,7 +210,6 @@ def walk(
         if wanted is None or element.tag in wanted:
             if at > len(buffer):
                 raise EndsEarly
-            # Where a tag comes twice the first one counts.
             found.setdefault(element.tag, element)
     if at > len(buffer):
         raise EndsEarly

@@ -6,12 +6,12 @@ PS3.10 chapter 7; files without preamble or file meta, and deflated ones, are un
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.contract import MAX_BYTES
+from hounsfield.formats.contract import MAX_BYTES, NotAnImage
 from hounsfield.formats.dicom.elements import (
     Coding,
     Element,
@@ -46,6 +46,10 @@ class DicomFile:
     elements: Elements
     pixels: Element | None
     deflated: int | None = None
+
+    def closed(self) -> DicomFile:
+        """The same file without the bytes of its header."""
+        return replace(self, elements=Elements(b"", {}, self.elements.coding))
 
     def inflated(self, count: int) -> bytes:
         """The first bytes of a deflated data set."""
@@ -137,7 +141,7 @@ def _parse(path: Path, buffer: bytes, size: int, wanted: frozenset[int]) -> Dico
     at, syntax, storage_class = _meta(buffer, at)
     coding = _coding(buffer, at, syntax)
     if storage_class == "1.2.840.10008.1.3.10":
-        raise FormatError(
+        raise NotAnImage(
             "this is a DICOMDIR, a list of files, not an image",
             file=path,
             remedy="read the image files beside it; `hounsfield index FOLDER` finds them",

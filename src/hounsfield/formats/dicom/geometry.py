@@ -3,74 +3,90 @@
 One slice with position, orientation, pixel spacing and slice thickness has an affine (PS3.3
 C.7.6.2.1.1). Its z column is the normal times SliceThickness, or times SpacingBetweenSlices
 where no thickness is given. With neither, the slice has no known extent: it becomes a `Plane`,
-which keeps its millimetres in the plane, and no thickness is made up. Several frames in one
-file and mosaics are planes too: their positions are not those of one slice.
+which keeps its millimetres in the plane, and no thickness is made up. Of several slices the z
+column is the step from one to the next: a tilted gantry shears the affine, and it stays so.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError
 from hounsfield.formats.dicom.header import Tags
-from hounsfield.geometry import Calibration, Geometry, Patient, Plane
+from hounsfield.geometry import Calibration, Plane
 
 _ROUNDING = 1e-3  # direction cosines come as decimals; this is 0.5 mm over 512 pixels of 1 mm
+Vector = tuple[float, float, float]
 
 
-def geometry_of(tags: Tags, frames: int) -> Geometry:
-    """The geometry of a file's picture: `Patient`, `Plane` or None, never a guess.
+def checked_axes(cosines: Sequence[float], path: Path) -> tuple[float, ...]:
+    """The direction cosines of rows and columns (PS3.3 C.7.6.2.1.1).
 
     Raises:
-        GeometryError: an orientation that is none, or a spacing that is not positive.
+        GeometryError: they are no pair of orthogonal unit vectors.
     """
-    spacing = _pair(tags, "PixelSpacing")
-    one_slice = frames == 1 and "MOSAIC" not in tags.texts("ImageType")
-    thickness = _thickness(tags)
-    placed = "ImageOrientationPatient" in tags and "ImagePositionPatient" in tags
-    if one_slice and placed and spacing and thickness:
-        affine = _affine(tags, spacing, thickness)
-        return Patient(affine, tags.text("FrameOfReferenceUID"))
-    return _plane(tags, spacing, placed)
-
-
-def _affine(tags: Tags, spacing: tuple[float, float], thickness: float) -> NDArray[np.float64]:
-    cosines = tags.numbers("ImageOrientationPatient")
-    position = tags.numbers("ImagePositionPatient")
-    if len(cosines) != 6 or len(position) != 3:
+    if len(cosines) != 6:
         raise GeometryError(
-            f"{len(cosines)} direction cosines and {len(position)} coordinates",
-            file=tags.path,
-            expected="6 and 3 (PS3.3 C.7.6.2)",
+            f"ImageOrientationPatient has {len(cosines)} direction cosines",
+            file=path,
+            expected="6 (PS3.3 C.7.6.2)",
         )
-    (a, b, c), (d, e, f) = row, column = cosines[:3], cosines[3:]
+    row, column = cosines[:3], cosines[3:]
     gram = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
     if max(map(abs, gram)) > _ROUNDING:
         raise GeometryError(
-            f"ImageOrientationPatient is no pair of orthogonal unit vectors: {cosines}",
-            file=tags.path,
+            f"ImageOrientationPatient is no pair of orthogonal unit vectors: {list(cosines)}",
+            file=path,
             remedy="correct the header; a geometry is never guessed",
         )
-    normal = (b * f - c * e, c * d - a * f, a * e - b * d)
+    return tuple(cosines)
+
+
+def normal_of(cosines: Sequence[float]) -> Vector:
+    """Rows × columns: the direction in which a right-handed stack grows."""
+    a, b, c, d, e, f = cosines
+    return b * f - c * e, c * d - a * f, a * e - b * d
+
+
+def along(start: Vector, direction: Sequence[float], mm: float) -> Vector:
+    """The point some millimetres from another in a direction."""
+    x, y, z = (p + mm * d for p, d in zip(start, direction, strict=True))
+    return x, y, z
+
+
+def affine_of(
+    cosines: Sequence[float], spacing: tuple[float, float], step: Sequence[float], start: Vector
+) -> NDArray[np.float64]:
+    """ras_from_voxel (4, 4) of slices from `start` on, each a `step` further; both in LPS mm."""
     lps_from_voxel = np.eye(4)
-    lps_from_voxel[:3, :3] = np.transpose((row, column, normal))
-    lps_from_voxel[:3, :3] *= (*spacing, thickness)
-    lps_from_voxel[:3, 3] = position
+    lps_from_voxel[:3, 0] = np.multiply(cosines[:3], spacing[0])
+    lps_from_voxel[:3, 1] = np.multiply(cosines[3:], spacing[1])
+    lps_from_voxel[:3, 2] = step
+    lps_from_voxel[:3, 3] = start
     ras_from_lps = np.array([[-1.0], [-1.0], [1.0], [1.0]])
     return ras_from_lps * lps_from_voxel
 
 
-def _dot(one: list[float], other: list[float]) -> float:
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
-def _thickness(tags: Tags) -> float | None:
+def slice_thickness(tags: Tags) -> float | None:
+    """How thick a slice is in mm, or how far apart they are; None where neither is known."""
     for name in ("SliceThickness", "SpacingBetweenSlices"):
         value = tags.soft_number(name)
         if value:
             return abs(value)  # a spacing may carry the sign of the direction of scanning
     return None
+
+
+def pixel_spacing(tags: Tags) -> tuple[float, float] | None:
+    """Pixel size (x, y) in mm, or None."""
+    return _pair(tags, "PixelSpacing")
 
 
 def _pair(tags: Tags, name: str) -> tuple[float, float] | None:
@@ -83,8 +99,10 @@ def _pair(tags: Tags, name: str) -> tuple[float, float] | None:
     return values[1], values[0]
 
 
-def _plane(tags: Tags, spacing: tuple[float, float] | None, placed: bool) -> Plane | None:
-    """What a projection's spacing was measured at (PS3.3 10.7.1.3)."""
+def plane_of(tags: Tags) -> Plane | None:
+    """A flat picture's spacing, and what it was measured at (PS3.3 10.7.1.3)."""
+    spacing = pixel_spacing(tags)
+    placed = "ImageOrientationPatient" in tags and "ImagePositionPatient" in tags
     detector = _pair(tags, "ImagerPixelSpacing")
     if spacing is None:
         return Plane(detector, "detector") if detector else None

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.contract import Facts, Identity
+from hounsfield.formats.contract import Facts, Identity, NotAnImage
 from hounsfield.formats.dicom.elements import PIXELS, Elements
 from hounsfield.formats.dicom.file import DicomFile
 
@@ -105,7 +105,7 @@ TAGS = {
     0x70531009: ("PhilipsActivityFactor", "DS"),
 }
 WANTED = frozenset(TAGS)
-_TAG = {name: tag for tag, (name, _) in TAGS.items()}
+TAG = {name: tag for tag, (name, _) in TAGS.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,20 +116,24 @@ class Tags:
     path: Path
 
     def __contains__(self, name: str) -> bool:
-        return _TAG[name] in self.elements
+        return TAG[name] in self.elements
 
     def text(self, name: str) -> str | None:
-        return self.elements.text(_TAG[name])
+        return self.elements.text(TAG[name])
 
     def texts(self, name: str) -> list[str]:
-        return self.elements.texts(_TAG[name])
+        return self.elements.texts(TAG[name])
+
+    def raw(self, name: str) -> bytes:
+        """An element's bytes; empty if it is absent."""
+        return self.elements.raw(TAG[name]) if name in self else b""
 
     def items(self, name: str) -> list[Elements]:
-        return self.elements.items(_TAG[name])
+        return self.elements.items(TAG[name])
 
     def numbers(self, name: str) -> list[float]:
         try:
-            values = self.elements.numbers(_TAG[name], TAGS[_TAG[name]][1])
+            values = self.elements.numbers(TAG[name], TAGS[TAG[name]][1])
         except ValueError:
             raise FormatError(
                 f"{name} is not a number", file=self.path, remedy="correct the header"
@@ -272,13 +276,13 @@ def age_in_years(age: str | None, born: str | None, seen: str | None) -> float |
     return round(years, 2) if 0 <= years <= 130 else None
 
 
-def no_pixels(file: DicomFile, tags: Tags) -> FormatError:
+def no_pixels(file: DicomFile, tags: Tags) -> NotAnImage:
     """The refusal of an object without pixels, which says what it is."""
     from pydicom.uid import UID
 
     uid = tags.text("SOPClassUID")
     what = UID(uid).name if uid else "an object of unknown class"
-    return FormatError(
+    return NotAnImage(
         f"DICOM without pixels: {what}",
         file=file.path,
         expected=f"an image, with one of {', '.join(f'({t >> 16:04X},{t & 0xFFFF:04X})' for t in sorted(PIXELS))}",  # noqa: E501

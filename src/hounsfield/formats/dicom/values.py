@@ -74,28 +74,33 @@ def _line(tags: Tags) -> tuple[float, float]:
     if "DoseGridScaling" in tags:
         return tags.number("DoseGridScaling"), 0.0
     lines = _frame_lines(tags)
-    if len(lines) > 1:
-        raise FormatError(
-            f"the frames have {len(lines)} different rescale slopes and intercepts",
-            file=tags.path,
-            expected="one for the whole file",
-            remedy="convert the file to classic DICOM, one slice a file",
-        )
-    slope, intercept = lines.pop() if lines else (slope, intercept)
+    slope, intercept = lines[0] if lines else (slope, intercept)
     if slope == 0:
         raise FormatError("RescaleSlope is 0", file=tags.path, remedy="correct the header")
     return slope, intercept
 
 
-def _frame_lines(tags: Tags) -> set[tuple[float, float]]:
-    """The different rescalings in an enhanced file's functional groups (PS3.3 C.7.6.16.2.9)."""
-    lines = set()
+def check_one_line(tags: Tags) -> None:
+    """Refuse frames without a place whose rescaling differs: they are no one picture."""
+    lines = set(_frame_lines(tags))
+    if len(lines) > 1:
+        raise FormatError(
+            f"the frames have {len(lines)} different rescale slopes and intercepts",
+            file=tags.path,
+            expected="one for all, or a position of each frame",
+            remedy="convert the file to classic DICOM, one slice a file",
+        )
+
+
+def _frame_lines(tags: Tags) -> list[tuple[float, float]]:
+    """The rescalings in an enhanced file's functional groups (PS3.3 C.7.6.16.2.9)."""
+    lines = []
     for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in tags.items(name):
             for item in group.items(0x00289145):
                 slope = item.numbers(0x00281053, "DS") or [1.0]
                 intercept = item.numbers(0x00281052, "DS") or [0.0]
-                lines.add((slope[0], intercept[0]))
+                lines.append((slope[0], intercept[0]))
     return lines
 
 

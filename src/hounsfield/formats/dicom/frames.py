@@ -1,0 +1,235 @@
+"""The placed frames of DICOM files: where each picture lies in the patient, and in which volume.
+
+A classic file is one frame; an enhanced file has functional groups for each (PS3.3 C.7.6.16); a
+mosaic has one tile for each; a dose grid one offset for each (PS3.3 C.8.8.3.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from hounsfield.errors import GeometryError
+from hounsfield.formats.dicom import groups
+from hounsfield.formats.dicom.elements import Element
+from hounsfield.formats.dicom.file import DicomFile, open_dicom
+from hounsfield.formats.dicom.geometry import (
+    Vector,
+    along,
+    checked_axes,
+    normal_of,
+    pixel_spacing,
+    slice_thickness,
+)
+from hounsfield.formats.dicom.header import TAG, WANTED, PixelForm, Tags, no_pixels, pixel_form
+from hounsfield.formats.dicom.marks import Marks, marks_of
+from hounsfield.formats.dicom.pixels import check_pixels
+from hounsfield.formats.dicom.siemens import Mosaic, mosaic_of
+from hounsfield.formats.dicom.values import Scale, scale_of
+from hounsfield.formats.guard import refusing
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """A file whose header has been read: what reading its pixels needs."""
+
+    file: DicomFile
+    form: PixelForm
+    scale: Scale
+    kind: tuple[object, ...]  # must agree within a volume
+
+
+class Frame(NamedTuple):
+    """One placed picture: `position` is its first voxel's centre in LPS mm."""
+
+    sheet: Sheet
+    number: int  # within its file
+    position: Vector
+    cosines: tuple[float, ...]  # along the rows, then down the columns
+    spacing: tuple[float, float]  # x, y in mm
+    thickness: float | None
+    line: tuple[float, float]  # slope, intercept
+    marks: Marks
+    part: str = ""  # stack or kind of frame within an enhanced file
+    tile: tuple[int, int, int, int] | None = None  # rows and columns within a mosaic
+
+
+# What decides form and scale; files of a series repeat it, so its parsing is remembered
+_SHARED = tuple(
+    TAG[name]
+    for name in (
+        "Modality", "ImageType", "StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID",
+        "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration",
+        "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
+        "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "ImageOrientationPatient",
+        "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "DoseUnits",
+        "DoseGridScaling", "AcquisitionNumber", "EchoTime",
+    )
+)  # fmt: skip
+_ALONE = tuple(  # files with one of these are parsed whole
+    TAG[name] for name in ("ModalityLUTSequence", "PerFrameFunctionalGroupsSequence")
+)
+_REMEMBERED = 64
+
+
+@dataclass(eq=False)
+class Scanner:
+    """Reads headers; what the files of a series have in common is parsed once."""
+
+    known: dict[tuple[object, ...], tuple[Sheet, Frame]] = field(default_factory=dict)
+
+    def frames(self, path: Path) -> tuple[Sheet, list[Frame]]:
+        """A file's frames; none where they have no place in the patient.
+
+        Raises:
+            FormatError: no image, damaged, or more pixels promised than there are.
+            GeometryError: an orientation or spacing that is none.
+        """
+        with refusing(path, "the header"):
+            file = open_dicom(path, WANTED)
+            tags = Tags(file.elements, path)
+            if file.pixels is None:
+                raise no_pixels(file, tags)
+            shared = self._shared(file, file.pixels)
+            if shared is None or shared not in self.known:
+                return self._whole(file, tags, shared)
+            like, first = self.known[shared]
+            sheet = replace(like, file=file.closed())
+            check_pixels(file, sheet.form)
+            place = first._replace(
+                sheet=sheet, position=_vector(tags), marks=marks_of(tags, first.marks)
+            )
+            return sheet, [place]
+
+    def _whole(
+        self, file: DicomFile, tags: Tags, shared: tuple[object, ...] | None
+    ) -> tuple[Sheet, list[Frame]]:
+        form = pixel_form(file, tags)
+        check_pixels(file, form)
+        sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form))
+        frames = list(_frames(tags, sheet))
+        if shared is not None and len(frames) == 1 and frames[0].tile is None:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[shared] = sheet, frames[0]
+        return sheet, frames
+
+    @staticmethod
+    def _shared(file: DicomFile, pixels: Element) -> tuple[object, ...] | None:
+        elements = file.elements
+        if any(tag in elements for tag in _ALONE):
+            return None
+        found, buffer = elements.found, elements.buffer
+        parts: list[object] = [file.syntax, pixels.tag, elements.coding]
+        for tag in _SHARED:
+            one = found.get(tag)
+            parts.append(None if one is None else buffer[one.start : one.start + one.length])
+        return tuple(parts)
+
+
+def _kind(tags: Tags, form: PixelForm) -> tuple[object, ...]:
+    named = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality")
+    return (
+        *(tags.text(name) for name in named),
+        *tags.texts("ImageType"),
+        form.rows, form.columns, form.samples, form.photometric, form.kind,
+    )  # fmt: skip
+
+
+def _frames(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
+    if "PerFrameFunctionalGroupsSequence" in tags:
+        yield from _enhanced(tags, sheet)
+        return
+    spacing = pixel_spacing(tags)
+    if not spacing or "ImageOrientationPatient" not in tags or "ImagePositionPatient" not in tags:
+        return
+    one = Frame(
+        sheet, 0, _vector(tags), checked_axes(tags.numbers("ImageOrientationPatient"), tags.path),
+        spacing, slice_thickness(tags), (sheet.scale.slope, sheet.scale.intercept),
+        marks_of(tags),
+    )  # fmt: skip
+    mosaic = mosaic_of(tags, sheet.form)
+    if mosaic is not None:
+        yield from _tiles(tags, one, mosaic)
+    elif "GridFrameOffsetVector" in tags and sheet.form.frames > 1:
+        yield from _dose(tags, one)
+    elif sheet.form.frames == 1:
+        yield one
+
+
+def _vector(tags: Tags) -> Vector:
+    values = tags.numbers("ImagePositionPatient")
+    if len(values) != 3:
+        raise GeometryError(
+            f"ImagePositionPatient has {len(values)} coordinates",
+            file=tags.path,
+            expected="3 (PS3.3 C.7.6.2.1.1)",
+        )
+    return values[0], values[1], values[2]
+
+
+def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:
+    """A mosaic's position is that of the whole picture, laid about the centre of a slice."""
+    distance = tags.soft_number("SpacingBetweenSlices") or tags.soft_number("SliceThickness")
+    if not distance:
+        raise GeometryError(
+            "a mosaic without SpacingBetweenSlices and SliceThickness",
+            file=tags.path,
+            remedy="export the series again",
+        )
+    form = one.sheet.form
+    rows, columns = form.rows // mosaic.side, form.columns // mosaic.side
+    row, column = one.cosines[:3], one.cosines[3:]
+    start = along(one.position, row, (form.columns - columns) / 2 * one.spacing[0])
+    start = along(start, column, (form.rows - rows) / 2 * one.spacing[1])
+    normal = normal_of(one.cosines)
+    towards = mosaic.normal or normal
+    if sum(a * b for a, b in zip(normal, towards, strict=True)) < 0:
+        distance = -abs(distance)
+    for number in range(mosaic.slices):
+        yield one._replace(
+            position=along(start, normal, number * distance),
+            thickness=abs(distance),
+            tile=mosaic.tile(number, form),
+        )
+
+
+def _dose(tags: Tags, one: Frame) -> Iterator[Frame]:
+    """Offsets from the first plane, or, where the first is not 0, z coordinates themselves."""
+    offsets = tags.numbers("GridFrameOffsetVector")
+    if len(offsets) != one.sheet.form.frames:
+        raise GeometryError(
+            f"{len(offsets)} offsets for {one.sheet.form.frames} planes of dose",
+            file=tags.path,
+            expected="one for each (PS3.3 C.8.8.3.2)",
+        )
+    normal = normal_of(one.cosines)
+    absolute = offsets[0] != 0 and abs(offsets[0] - one.position[2]) < 1e-3
+    if offsets[0] != 0 and not absolute:
+        raise GeometryError(
+            f"the first plane's offset is {offsets[0]} mm, and its z is {one.position[2]} mm",
+            file=tags.path,
+            expected="an offset of 0, or equal to z",
+        )
+    for index, offset in enumerate(offsets):
+        mm = (offset - offsets[0]) * (normal[2] if absolute else 1.0)
+        yield one._replace(number=index, position=along(one.position, normal, mm))
+
+
+def _enhanced(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
+    shared = tags.items("SharedFunctionalGroupsSequence")
+    common = shared[0] if shared else None
+    each = tags.items("PerFrameFunctionalGroupsSequence")
+    for index, own in enumerate(each[: sheet.form.frames]):
+        both = groups.Groups(own, common, tags.path)
+        place = groups.place_of(both)
+        if place is None:
+            return
+        position, cosines, spacing, thickness = place
+        line = groups.line_of(both) or (sheet.scale.slope, sheet.scale.intercept)
+        yield Frame(
+            sheet, index, position, cosines, spacing, thickness, line,
+            groups.marks_of(both, index), groups.part_of(both),
+        )  # fmt: skip

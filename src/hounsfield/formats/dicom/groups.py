@@ -1,0 +1,108 @@
+"""An enhanced file's functional groups: what is said of one frame, else of all of them.
+
+PS3.3 C.7.6.16. A group is a sequence of one item, in the frame's own item or in the shared one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield.errors import GeometryError
+from hounsfield.formats.dicom.elements import Elements
+from hounsfield.formats.dicom.geometry import checked_axes
+from hounsfield.formats.dicom.marks import Marks, clock
+
+_POSITION, _ORIENTATION, _MEASURES = 0x00209113, 0x00209116, 0x00289110
+_CONTENT, _TRANSFORM, _ECHO, _DIFFUSION = 0x00209111, 0x00289145, 0x00189114, 0x00189117
+_DIRECTION, _CARDIAC = 0x00189076, 0x00189118
+_KINDS = (0x00189226, 0x00189329, 0x00189751)  # MR, CT and PET frame type
+
+Place = tuple[tuple[float, float, float], tuple[float, ...], tuple[float, float], float | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Groups:
+    """The functional groups of one frame."""
+
+    own: Elements
+    shared: Elements | None
+    path: Path
+
+    def item(self, tag: int) -> Elements | None:
+        """The item of a group, the frame's own first."""
+        for groups in (self.own, self.shared):
+            if groups is not None and (items := groups.items(tag)):
+                return items[0]
+        return None
+
+    def numbers(self, group: int, tag: int, vr: str) -> list[float]:
+        item = self.item(group)
+        try:
+            return item.numbers(tag, vr) if item is not None else []
+        except ValueError:
+            return []
+
+    def number(self, group: int, tag: int, vr: str) -> float | None:
+        values = self.numbers(group, tag, vr)
+        return values[0] if values else None
+
+
+def place_of(groups: Groups) -> Place | None:
+    """Position (LPS mm), cosines, spacing (x, y) and thickness; None where the frame has none.
+
+    Raises:
+        GeometryError: values that are no place.
+    """
+    position = groups.numbers(_POSITION, 0x00200032, "DS")
+    cosines = groups.numbers(_ORIENTATION, 0x00200037, "DS")
+    spacing = groups.numbers(_MEASURES, 0x00280030, "DS")
+    if not position or not cosines or not spacing:
+        return None
+    if len(position) != 3 or len(spacing) != 2 or min(spacing) <= 0:
+        raise GeometryError(
+            f"a frame at {position} with spacing {spacing}",
+            file=groups.path,
+            expected="three coordinates and two positive mm",
+        )
+    thickness = groups.number(_MEASURES, 0x00180050, "DS") or groups.number(
+        _MEASURES, 0x00180088, "DS"
+    )
+    x, y, z = position
+    return (
+        (x, y, z), checked_axes(cosines, groups.path), (spacing[1], spacing[0]),
+        abs(thickness) if thickness else None,
+    )  # fmt: skip
+
+
+def line_of(groups: Groups) -> tuple[float, float] | None:
+    """Slope and intercept of the frame's values (C.7.6.16.2.9)."""
+    slope = groups.number(_TRANSFORM, 0x00281053, "DS")
+    intercept = groups.number(_TRANSFORM, 0x00281052, "DS")
+    return None if slope is None else (slope, intercept or 0.0)
+
+
+def marks_of(groups: Groups, index: int) -> Marks:
+    """What tells the frame's volume apart."""
+    diffusion = groups.item(_DIFFUSION)
+    towards = diffusion.items(_DIRECTION) if diffusion is not None else []
+    content = groups.item(_CONTENT)
+    moment = content.text(0x00189074) if content is not None else None
+    return Marks(
+        acquisition=groups.number(_CONTENT, 0x00209156, "US"),
+        temporal=groups.number(_CONTENT, 0x00209128, "UL"),
+        trigger=groups.number(_CARDIAC, 0x00209153, "FD"),
+        echo=groups.number(_ECHO, 0x00189082, "FD"),
+        b_value=groups.number(_DIFFUSION, 0x00189087, "FD"),
+        direction=tuple(towards[0].numbers(0x00189089, "FD")) if towards else None,
+        time=clock((moment or "")[8:]),
+        number=float(index),
+    )
+
+
+def part_of(groups: Groups) -> str:
+    """The stack and kind of a frame: frames of different ones are different images."""
+    content = groups.item(_CONTENT)
+    stack = content.text(0x00209056) if content is not None else None
+    kinds = [item.texts(0x00089007) for tag in _KINDS if (item := groups.item(tag)) is not None]
+    return "\\".join([stack or "", *(kinds[0] if kinds else [])])

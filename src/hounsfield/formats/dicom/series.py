@@ -1,0 +1,223 @@
+"""Volumes from DICOM files: found among many, described, read.
+
+Files belong together by what their headers say, never by name or folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from hounsfield.errors import FormatError, HounsfieldError
+from hounsfield.formats.contract import Header, Like, Source
+from hounsfield.formats.dicom import values
+from hounsfield.formats.dicom.codecs import coding
+from hounsfield.formats.dicom.file import open_dicom
+from hounsfield.formats.dicom.frames import Frame, Scanner
+from hounsfield.formats.dicom.header import WANTED, Tags, facts, identity
+from hounsfield.formats.dicom.marks import Marks
+from hounsfield.formats.dicom.stack import Stack, stacks_of
+from hounsfield.formats.dicom.volume import read_volume, shape_of, volume_dtype
+from hounsfield.formats.guard import frame_range
+from hounsfield.geometry import Geometry, Patient
+from hounsfield.image import RGB, Channel, Image
+
+
+def find_all(paths: Sequence[Path]) -> tuple[list[Source], list[tuple[Path, HounsfieldError]]]:
+    """The images in many files, whatever their names and folders, and the files that are none.
+
+    Opens every header and no pixel.
+    """
+    if not paths:
+        return [], []
+    root = Path(os.path.commonpath([path.parent for path in paths]))
+    scanner, bad = Scanner(), []
+    frames: list[Frame] = []
+    flat: list[tuple[Path, Source]] = []
+    for path in paths:
+        try:
+            _, found = scanner.frames(path)
+        except (HounsfieldError, OSError) as error:
+            bad.append((path, _told(error, path)))
+            continue
+        frames += found
+        if not found:
+            flat.append((path, Source(str(root), (_inside(path, root),))))
+    stacks = stacks_of(frames)
+    per_file = Counter(path for stack in stacks for path in stack.paths)
+    placed = [(stack.paths[0], _source(stack, i, root, per_file)) for i, stack in enumerate(stacks)]
+    order = {path: i for i, path in enumerate(paths)}
+    return [one for _, one in sorted([*placed, *flat], key=lambda pair: order[pair[0]])], bad
+
+
+def _inside(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _told(error: Exception, path: Path) -> HounsfieldError:
+    if isinstance(error, HounsfieldError):
+        return error
+    return FormatError(f"the file cannot be read ({type(error).__name__})", file=path)
+
+
+def _source(stack: Stack, number: int, root: Path, per_file: Counter[Path]) -> Source:
+    """A stack's source; `member` is its number where its files hold other stacks as well."""
+    paths = tuple(_inside(path, root) for path in stack.paths)
+    shared = any(per_file[path] > 1 for path in stack.paths)
+    return Source(str(root), paths, str(number) if shared else None, known=stack)
+
+
+def stack_of(source: Source) -> Stack | None:
+    """The stack that a source names; None for a picture without a place.
+
+    Raises:
+        FormatError: the files are of several images.
+    """
+    if isinstance(source.known, Stack):
+        return source.known
+    scanner = Scanner()
+    frames = [frame for file in source.files for frame in scanner.frames(file)[1]]
+    stacks = stacks_of(frames)
+    if not stacks and len(source.files) == 1:
+        return None
+    if source.member is not None and source.member.isdigit() and int(source.member) < len(stacks):
+        return stacks[int(source.member)]
+    if len(stacks) == 1 and source.member is None:
+        return stacks[0]
+    raise FormatError(
+        f"{len(source.files)} files hold {len(stacks)} images",
+        file=source.file,
+        expected="one image, or its number behind a #",
+        remedy="read the folder: the error names them",
+    )
+
+
+def read_stack(source: Source, stack: Stack, like: Like | None) -> Image:
+    """The volumes of a stack, or the slices of them that the source names."""
+    if like is not None and like.fill_gaps:
+        return _filled(source, stack, like)
+    first, last = frame_range(source, len(stack.places))
+    head = volume_header(stack, first, last, stack.geometry)
+    array = read_volume(stack, first, last, like)
+    return Image(array, head.geometry, _in_unit(head.channels, like), _stored(stack))
+
+
+def _filled(source: Source, stack: Stack, like: Like) -> Image:
+    """Slices at uneven places, resampled linearly onto an even grid that is recorded."""
+    from hounsfield.spatial import even_slices
+
+    single = stack.without_copies()
+    offsets = single.offsets
+    step = float(np.median(np.diff(offsets))) if len(offsets) > 1 else 0.0
+    count = round(float(offsets[-1]) / step) + 1 if step else 1
+    geometry = single.geometry if count == 1 else single.grid(count)
+    head = volume_header(single, 0, len(offsets), geometry)
+    array = read_volume(single, 0, len(offsets), like)
+    if count > 1:
+        even = np.linspace(0, float(offsets[-1]), count)
+        if len(even) != len(offsets) or np.abs(even - offsets).max() > 1e-3:
+            array = even_slices(array, offsets.tolist(), float(offsets[-1]) / (count - 1))
+    first, last = frame_range(source, array.shape[1])
+    stored = _stored(single) | {
+        "filled": {"positions_mm": offsets.tolist(), "slices": count, "method": "linear"}
+    }
+    whole = Image(array, geometry, _in_unit(head.channels, like), stored)
+    return whole if (first, last) == (0, count) else _planes(whole, first, last)
+
+
+def _planes(image: Image, first: int, last: int) -> Image:
+    return replace(image, array=image.array[:, first:last], geometry=moved(image.geometry, first))
+
+
+def moved(geometry: Geometry, z0: int) -> Geometry:
+    """The grid that begins z0 slices further."""
+    if not isinstance(geometry, Patient) or z0 == 0:
+        return geometry
+    old_from_new = np.eye(4)
+    old_from_new[2, 3] = z0
+    return Patient(geometry.affine @ old_from_new, geometry.frame_uid)
+
+
+def volume_header(stack: Stack, first: int, last: int, geometry: Geometry) -> Header:
+    one = stack.first
+    form = one.sheet.form
+    tags = Tags(open_dicom(one.sheet.file.path, WANTED).elements, one.sheet.file.path)
+    rows, columns = shape_of(one)
+    channels = volume_channels(stack)
+    files = len(stack.paths)
+    words = coding(one.sheet.file, form) + (f", {files} files" if files > 1 else "")
+    return Header(
+        format="dicom",
+        shape=(len(channels), last - first, rows, columns),
+        dtype=volume_dtype(stack),
+        geometry=moved(geometry, first),
+        channels=channels,
+        modality=tags.text("Modality"),
+        identity=identity(tags),
+        facts=facts(
+            tags, None if form.colour else values.own_window(tags, form, one.sheet.scale), words
+        ),
+    )
+
+
+def volume_channels(stack: Stack) -> tuple[Channel, ...]:
+    """What each volume is: its time (s, from the first), echo, b-value."""
+    unit = stack.first.sheet.scale.unit
+    if stack.first.sheet.form.colour:
+        return RGB * len(stack.volumes)
+    marks = [volume[0].marks for volume in stack.volumes]
+    if len(marks) == 1:
+        return (Channel(unit=unit),)
+    echoes = {mark.echo for mark in marks}
+    times = _times(marks)
+    return tuple(
+        Channel(
+            name=f"echo {mark.echo:g} ms" if len(echoes) > 1 and mark.echo is not None else "",
+            unit=unit,
+            time=time,
+            b_value=mark.b_value,
+        )
+        for mark, time in zip(marks, times, strict=True)
+    )
+
+
+def _times(marks: list[Marks]) -> list[float | None]:
+    """Seconds from the first volume on: by the trigger in the heart's cycle, else by the clock."""
+    triggers = [mark.trigger for mark in marks]
+    if len(set(triggers)) == len(marks) and None not in triggers:
+        return [(trigger or 0.0) / 1000 for trigger in triggers]
+    clock = [mark.time for mark in marks]
+    if len(set(clock)) < len(marks) or clock[0] is None:
+        return [None] * len(marks)
+    day = 86_400.0  # a night may lie between
+    return [None if time is None else round((time - clock[0]) % day, 6) for time in clock]
+
+
+def _in_unit(channels: tuple[Channel, ...], like: Like | None) -> tuple[Channel, ...]:
+    """Channels of values that were not turned into something without a unit."""
+    if like is None or (like.window is None and not like.voi):
+        return channels
+    return tuple(replace(channel, unit=None) for channel in channels)
+
+
+def _stored(stack: Stack) -> dict[str, object]:
+    """What a writer needs to invert reading, slice by slice."""
+    one = stack.first
+    lines = {frame.line for frame in stack.frames}
+    slope, intercept = one.line
+    return {
+        "format": "dicom",
+        "dtype": str(one.sheet.form.dtype),
+        "bits": one.sheet.form.stored,
+        "photometric": one.sheet.form.photometric,
+        "inverted": one.sheet.scale.inverted,
+        "slope": slope,
+        "intercept": intercept,
+        "lines": [[f.line for f in volume] for volume in stack.volumes] if len(lines) > 1 else None,
+        "syntax": one.sheet.file.syntax,
+    }

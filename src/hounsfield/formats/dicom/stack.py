@@ -1,0 +1,255 @@
+"""From placed frames to volumes: which belong together, in what order, and on which grid.
+
+Frames of one series, kind, size and orientation are one stack. Sorted along their normal, each
+place must hold the same number of frames: one for a volume, k for k volumes (times, echoes,
+diffusion weightings). The places must lie evenly; whatever does not is an error with the
+positions, never a mean spacing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.errors import GeometryError
+from hounsfield.formats.dicom.frames import Frame
+from hounsfield.formats.dicom.geometry import affine_of, normal_of
+from hounsfield.geometry import Geometry, Patient, Plane
+
+SAME = 1e-2  # mm: closer frames lie at one place
+UNEVEN = 1e-2  # of a step: a slice further from where it should be is out of place
+_TURNED = 1e-3  # of a direction cosine: a larger difference is another orientation
+_NAMED = 4  # places that a message lists
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """The frames of one image, in the order of their files; a fault shows itself when asked."""
+
+    frames: tuple[Frame, ...]
+
+    @property
+    def first(self) -> Frame:
+        return self.frames[0]
+
+    @cached_property
+    def paths(self) -> list[Path]:
+        """The files, each once, in order."""
+        return list(dict.fromkeys(frame.sheet.file.path for frame in self.frames))
+
+    def without_copies(self) -> Stack:
+        """The same stack with the first of several slices at a place, where some are doubled."""
+        counts = [len(place) for place in self.places]
+        if min(counts) == max(counts):
+            return self
+        return Stack(tuple(sorted(place, key=_in_order)[0] for place in self.places))
+
+    @cached_property
+    def places(self) -> list[list[Frame]]:
+        """The frames at each place, sorted along the normal."""
+        normal = normal_of(self.first.cosines)
+        far = sorted(((_dot(frame.position, normal), i) for i, frame in enumerate(self.frames)))
+        places: list[list[Frame]] = []
+        last = -np.inf
+        for mm, i in far:
+            if mm - last > SAME:
+                places.append([])
+                last = mm
+            places[-1].append(self.frames[i])
+        return places
+
+    @cached_property
+    def volumes(self) -> list[list[Frame]]:
+        """The frames of each volume, in order; (volumes, slices).
+
+        Raises:
+            GeometryError: a place has more frames than another.
+        """
+        counts = [len(place) for place in self.places]
+        if min(counts) != max(counts):
+            raise self._unequal(counts)
+        sorted_places = _agreeing([sorted(place, key=_in_order) for place in self.places])
+        return [list(volume) for volume in zip(*sorted_places, strict=True)]
+
+    @cached_property
+    def offsets(self) -> NDArray[np.float64]:
+        """How far each place lies from the first one, in mm along the stack; with gaps and all."""
+        corners = np.array([place[0].position for place in self.places])
+        return np.asarray(np.linalg.norm(corners - corners[0], axis=1))
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        """The grid: `Patient`, or `Plane` for one slice without a known thickness.
+
+        Raises:
+            GeometryError: slices that are missing, doubled or unevenly spaced, or do not lie on
+                one line; the message lists the positions.
+        """
+        volumes = self.volumes
+        if len(self.places) == 1:
+            return self._one_slice()
+        self._check_even()
+        return self.grid(len(volumes[0]))
+
+    def grid(self, slices: int) -> Patient:
+        """The even grid of so many slices from the first place to the last."""
+        first, last = self.places[0][0], self.places[-1][0]
+        step = np.subtract(last.position, first.position) / (slices - 1)
+        affine = affine_of(first.cosines, first.spacing, step.tolist(), first.position)
+        return Patient(affine, _frame_uid(first))
+
+    def _one_slice(self) -> Geometry:
+        one = self.first
+        if not one.thickness:
+            return Plane(one.spacing, "object")
+        step = np.multiply(normal_of(one.cosines), one.thickness).tolist()
+        return Patient(affine_of(one.cosines, one.spacing, step, one.position), _frame_uid(one))
+
+    def _check_even(self) -> None:
+        corners = np.array([place[0].position for place in self.places])
+        even = np.linspace(corners[0], corners[-1], len(corners))
+        step = float(np.linalg.norm(corners[-1] - corners[0])) / (len(corners) - 1)
+        apart = np.linalg.norm(corners - even, axis=1)
+        if apart.max() <= max(UNEVEN * step, 1e-3):
+            return
+        raise GeometryError(
+            self._uneven(),
+            file=self.first.sheet.file.path,
+            expected="slices that lie evenly on one line",
+            remedy="find the missing files; or `--fill-gaps` (read(like=Like(fill_gaps=True))) "
+            "resamples onto an even grid",
+        )
+
+    def _uneven(self) -> str:
+        mm = self._along()
+        steps = np.diff(mm)
+        usual = float(np.median(steps))
+        wide = np.flatnonzero(np.abs(steps - usual) > max(UNEVEN * usual, SAME))
+        ends = [f"{mm[i]:.2f} and {mm[i + 1]:.2f}" for i in wide[:_NAMED]]
+        more = ", …" if len(wide) > _NAMED else ""
+        count = round(sum(steps[i] / usual - 1 for i in wide))
+        whole = all(abs(steps[i] / usual - round(steps[i] / usual)) < UNEVEN for i in wide)
+        if len(wide) and whole and count > 0:
+            what = "1 slice is" if count == 1 else f"{count} slices are"
+            return f"{what} missing between {'; '.join(ends)} mm{more} (step {usual:.3f} mm)"
+        if len(wide):
+            apart = f"{steps.min():.3f} to {steps.max():.3f} mm apart"
+            return f"uneven slices: {apart}, {'; '.join(ends)} mm{more}"
+        return "the slices do not lie on one line"
+
+    def _along(self) -> NDArray[np.float64]:
+        normal = normal_of(self.first.cosines)
+        return np.array([_dot(place[0].position, normal) for place in self.places])
+
+    def _unequal(self, counts: Sequence[int]) -> GeometryError:
+        usual = sorted(counts)[len(counts) // 2]
+        odd = [(mm, n) for mm, n in zip(self._along(), counts, strict=True) if n != usual]
+        named = ", ".join(f"{n} at {mm:.2f} mm" for mm, n in odd[:_NAMED])
+        doubled = all(n > usual for _, n in odd)
+        return GeometryError(
+            f"{'doubled slices' if doubled else 'incomplete volumes'}: {usual} at each place, "
+            f"but {named}{', …' if len(odd) > _NAMED else ''}",
+            file=self.first.sheet.file.path,
+            expected="as many slices at each place",
+            remedy="remove the copies, or find the missing files"
+            + ("; or `--fill-gaps` takes the first of each" if doubled else ""),
+        )
+
+
+def _frame_uid(frame: Frame) -> str | None:
+    uid = frame.sheet.kind[2]
+    return str(uid) if uid else None
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _in_order(frame: Frame) -> tuple[float, float, float]:
+    marks = frame.marks
+    return marks.number, marks.acquisition or 0.0, marks.time or 0.0
+
+
+_TELLING = ("temporal", "echo", "b_value", "direction", "trigger", "acquisition")
+
+
+def _agreeing(places: list[list[Frame]]) -> list[list[Frame]]:
+    """The frames at each place in one common order of volumes.
+
+    The order of the instance numbers is the scanner's own and is kept wherever the marks agree
+    with it: volume 3 must be the same echo everywhere. Else the marks decide.
+    """
+    if len(places[0]) == 1:
+        return places
+    telling = [name for name in _TELLING if _tells(places, name)]
+
+    def said(frame: Frame) -> tuple[object, ...]:
+        return tuple(getattr(frame.marks, name) for name in telling)
+
+    rows = [[said(frame) for frame in place] for place in places]
+    if all(row == rows[0] for row in rows):
+        return places
+    order = {marks: i for i, marks in reversed(list(enumerate(rows[0])))}
+    return [sorted(place, key=lambda frame: order.get(said(frame), 0)) for place in places]
+
+
+def _tells(places: list[list[Frame]], name: str) -> bool:
+    """Whether a mark has the same several values at each place."""
+    found = [sorted(map(repr, (getattr(f.marks, name) for f in place))) for place in places]
+    return len(set(found[0])) > 1 and all(values == found[0] for values in found)
+
+
+@dataclass(eq=False)
+class _Group:
+    cosines: tuple[float, ...]
+    frames: list[Frame] = field(default_factory=list)
+
+
+def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
+    """The images that frames make: split by series, kind, size, spacing and orientation.
+
+    Acquisitions of a CT series are split where each of them is a volume by itself.
+    """
+    kinds: dict[tuple[object, ...], list[_Group]] = defaultdict(list)
+    for frame in frames:
+        groups = kinds[(*frame.sheet.kind, frame.spacing, frame.part)]
+        for group in groups:
+            if max(abs(a - b) for a, b in zip(group.cosines, frame.cosines, strict=True)) < _TURNED:
+                break
+        else:
+            group = _Group(frame.cosines)
+            groups.append(group)
+        group.frames.append(frame)
+    groups = [group for some in kinds.values() for group in some]
+    return [stack for group in groups for stack in _acquisitions(group.frames)]
+
+
+def _acquisitions(frames: list[Frame]) -> list[Stack]:
+    """One stack, or one for each acquisition where only those are volumes."""
+    whole = Stack(tuple(frames))
+    by_number = sorted(frames, key=lambda frame: frame.marks.acquisition or 0.0)
+    parts = [
+        Stack(tuple(part))
+        for _, part in groupby(by_number, key=lambda frame: frame.marks.acquisition or 0.0)
+    ]
+    if len(parts) == 1 or len(parts) == len(frames):
+        return [whole]
+    repeated = max(len(place) for place in whole.places) > 1
+    is_ct = frames[0].sheet.kind[3] == "CT"
+    if all(map(_is_volume, parts)) and ((repeated and is_ct) or not _is_volume(whole)):
+        return parts
+    return [whole]
+
+
+def _is_volume(stack: Stack) -> bool:
+    try:
+        return stack.geometry is not None
+    except GeometryError:
+        return False

@@ -1,0 +1,82 @@
+"""The images in a folder: DICOM files become volumes, and the rest is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hounsfield import formats
+from hounsfield.errors import FormatError, HounsfieldError
+from hounsfield.folders import walk
+from hounsfield.formats.contract import NotAnImage, Source
+
+# Names that say "picture". Some we cannot read yet: those are set aside with the reason.
+PICTURES = (
+    *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"),
+    *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mnc", ".npy"),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """What lies in a folder: images in the order of their files, files that are damaged, others."""
+
+    sources: list[Source]
+    bad: list[tuple[Path, HounsfieldError]]
+    others: list[Path]  # sound files without a picture: tables, texts, reports, plans
+
+
+def is_picture(name: str) -> bool:
+    """Does a file's name say that it is an image?"""
+    return name.lower().endswith(PICTURES)
+
+
+def contents(folder: Path, tell: Callable[[int], None] | None = None) -> Contents:
+    """The images of a folder and of all folders in it; opens headers, and no pixel.
+
+    `tell` gets the number of files seen so far.
+    """
+    return contents_of((folder / name for name in walk(folder)), tell)
+
+
+def contents_of(files: Iterable[Path], tell: Callable[[int], None] | None = None) -> Contents:
+    """The images that some files hold, together: a series is one image."""
+    found: dict[tuple[object, ...], tuple[int, Source]] = {}
+    dicom: dict[Path, int] = {}
+    made = Contents([], [], [])
+    for number, file in enumerate(files):
+        try:
+            if formats.sniff(file) == "dicom":
+                dicom[file] = number
+            else:
+                for source in formats.find(file):  # a header and its voxels name the same pair
+                    found.setdefault((source.root, source.paths, source.member), (number, source))
+        except HounsfieldError as error:
+            _set_aside(made, file, error)
+        if tell is not None:
+            tell(number + 1)
+    placed = list(found.values()) + _volumes(dicom, made)
+    made.sources.extend(source for _, source in sorted(placed, key=lambda pair: pair[0]))
+    return made
+
+
+def _volumes(dicom: dict[Path, int], made: Contents) -> list[tuple[int, Source]]:
+    from hounsfield.formats.dicom.series import find_all
+
+    sources, bad = find_all(list(dicom))
+    for file, error in bad:
+        _set_aside(made, file, error)
+    return [(dicom[source.file], source) for source in sources]
+
+
+def _set_aside(made: Contents, file: Path, error: HounsfieldError) -> None:
+    if isinstance(error, NotAnImage) and not (is_picture(file.name) and _is_unknown(error)):
+        made.others.append(file)
+    else:
+        made.bad.append((file, error))
+
+
+def _is_unknown(error: FormatError) -> bool:
+    """A file named like a picture whose content is of no known format: something is wrong."""
+    return error.problem == formats.NO_IMAGE
