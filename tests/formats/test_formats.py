@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import thermal_files
+from cubes import write_envi
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -29,11 +30,13 @@ PIXELS = np.arange(20, dtype=np.uint8).reshape(4, 5) * 12
 SAMPLES: dict[str, Callable[[Path], None]] = {
     "nifti": lambda path: formats.load("nifti").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "nrrd": lambda path: formats.load("nrrd").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
+    "metaimage": lambda path: formats.load("metaimage").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "png": lambda path: Picture.fromarray(PIXELS).save(path, "PNG"),
     "thermal": lambda path: path.write_bytes(thermal_files.thermal_jpeg()) and None,
     "jpeg": lambda path: Picture.fromarray(PIXELS).save(path, "JPEG", quality=95),
     "tiff": lambda path: Picture.fromarray(PIXELS).save(path, "TIFF"),
     "numpy": lambda path: path.write_bytes(_npy(PIXELS)) and None,
+    "envi": lambda path: write_envi(path) and None,
     "pixel-csv": lambda path: (
         path.write_text(
             "label," + ",".join(f"pixel{i}" for i in range(16)) + "\n3" + ",7" * 16 + "\n"

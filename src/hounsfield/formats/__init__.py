@@ -18,11 +18,13 @@ FORMATS = {
     "dicom": "hounsfield.formats.dicom",
     "nifti": "hounsfield.formats.nifti",
     "nrrd": "hounsfield.formats.nrrd",
+    "metaimage": "hounsfield.formats.metaimage",
     "png": "hounsfield.formats.png",
     "thermal": "hounsfield.formats.thermal",  # a JPEG too, so asked before
     "jpeg": "hounsfield.formats.jpeg",
     "tiff": "hounsfield.formats.tiff",
     "numpy": "hounsfield.formats.numpy_arrays",
+    "envi": "hounsfield.formats.envi",
     "pixel-csv": "hounsfield.formats.pixel_csv",
     "video": "hounsfield.formats.video",
 }
