@@ -1,53 +1,64 @@
-"""NIfTI-1 and NIfTI-2 in one file, .nii and .nii.gz: read and written.
+"""NIfTI-1 and NIfTI-2: .nii, .nii.gz and pairs of .hdr and .img, read and written.
 
 x, y, z become X, Y, Z; all axes behind them are flattened into C in the order of the file.
 Values are scaled where the header says so; unscaled ones keep their stored type. An image
 without orientation (both codes 0) of one slice, or of slices without a distance, is a `Plane`,
 without voxel sizes it has no geometry; else it has the centred affine that nibabel gives it,
-and `stored["orientation"]` says "none".
+and `stored["orientation"]` says "none". What the header's intent says stands in
+`stored["intent"]`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import nifti_write
+from hounsfield.formats import nifti_extensions, nifti_pair, nifti_write
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
-from hounsfield.formats.guard import DEFLATE_RATIO, check_promise, frame_range, refusing
+from hounsfield.formats.guard import frame_range, refusing
+from hounsfield.formats.nifti_gzip import beginning, is_gzip
 from hounsfield.formats.nifti_header import (
     COLOUR,
     COMPLEX,
     LAYOUTS,
     MAGIC_1,
     MAGIC_2,
+    PAIR_1,
+    PAIR_2,
     Fields,
     affine_of,
     disagreement,
     parse,
 )
+from hounsfield.formats.nifti_voxels import Voxels
 from hounsfield.geometry import Geometry, Patient, Plane
 from hounsfield.image import RGB, Channel, Image
 
 SUFFIX = ".nii.gz"
 EXTRA = None
 
-_GZIP = b"\x1f\x8b"
 _AGREE = 0.01  # mm; float32 headers differ by less
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    if head[:2] == _GZIP:
-        head = _start_of_gzip(head)
-    return head[344:348] in (MAGIC_1, b"ni1\0") or head[4:8] in (MAGIC_2[:4], b"ni2\0")
+    if _is_header(beginning(head, 544)):
+        return True
+    header = nifti_pair.header_for(path)
+    return header is not None and _is_pair(nifti_pair.start_of(header))
 
 
 def find(path: Path) -> list[Source]:
+    """The file, or both of a pair whichever was given.
+
+    Raises:
+        FormatError: the header of a pair without its voxels.
+    """
+    block = nifti_pair.start_of(path)
+    if _is_pair(block) or not _is_header(block):
+        return [nifti_pair.source_of(path)]
     return [Source.of(path)]
 
 
@@ -55,13 +66,11 @@ def header(source: Source) -> Header:
     """The header alone; of a .nii.gz only its first kilobytes are inflated.
 
     Raises:
-        FormatError: a field outside the standard, more voxels promised than the file can hold,
-            or the header of a .hdr/.img pair.
+        FormatError: a field outside the standard, or more voxels promised than the file can hold.
         GeometryError: an affine that is singular.
     """
     with refusing(source.file, "the header"):
-        fields = _fields(source.file)
-        return _header(source, fields)
+        return _header(source, *_opened(source))
 
 
 def read(source: Source, like: Like | None = None) -> Image:
@@ -71,32 +80,17 @@ def read(source: Source, like: Like | None = None) -> Image:
         FormatError: as `header`, or truncated or damaged voxels.
     """
     with refusing(source.file, "the voxels"):
-        fields = _fields(source.file)
-        head = _header(source, fields)
-        numbers = _all_numbers(source.file, fields)
-        array = _as_image(numbers, fields)
-        first, last = frame_range(source, fields.dim[2])
-        array = chosen(_scaled(array, fields)[:, first:last], like, source.file)
-        return Image(as_small(array), head.geometry, head.channels, _stored(fields))
+        fields, voxels = _opened(source)
+        head = _header(source, fields, voxels)
+        planes = voxels.read(*frame_range(source, fields.dim[2]))
+        array = as_small(chosen(planes, like, source.file))
+        return Image(array, head.geometry, head.channels, _stored(fields))
 
 
 def slab(source: Source, z0: int, z1: int) -> Image:
-    """Some planes; of an uncompressed file the others are not read."""
-    whole = Source(source.root, source.paths)
+    """Some planes: of plain files the others are not read, of our own gzip not inflated."""
     first, _ = source.frames or (0, 0)
-    part = Source(source.root, source.paths, None, (first + z0, first + z1))
-    if _is_gzip(source.file):
-        return read(part)
-    with refusing(source.file, "the voxels"):
-        fields = _fields(source.file)
-        head = _header(part, fields)
-        _header(whole, fields)
-        lines = np.memmap(source.file, np.uint8, "r", fields.offset)
-        count = int(np.prod(fields.dim, dtype=object)) * fields.numbers
-        numbers = lines[: count * fields.dtype.itemsize].view(fields.dtype)
-        array = _as_image(numbers, fields)[:, first + z0 : first + z1]
-        array = as_small(np.array(_scaled(array, fields)))
-        return Image(array, head.geometry, head.channels, _stored(fields))
+    return read(Source(source.root, source.paths, None, (first + z0, first + z1)))
 
 
 def write(image: Image, path: Path) -> None:
@@ -108,75 +102,79 @@ def write(image: Image, path: Path) -> None:
     nifti_write.write(image, path)
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == _GZIP
+def write_pair(image: Image, path: Path) -> None:
+    """Write x.hdr and x.img, given the name of either; both appear whole, the header last.
+
+    Raises:
+        FormatError: as `write`.
+    """
+    nifti_write.write_pair(image, path)
 
 
-def _start_of_gzip(head: bytes) -> bytes:
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(head, 1024)
-    except zlib.error:
-        return b""
+def _is_header(block: bytes) -> bool:
+    return _is_pair(block) or block[344:348] == MAGIC_1 or block[4:8] == MAGIC_2[:4]
 
 
-def _fields(path: Path) -> Fields:
-    with path.open("rb") as file:
-        block = file.read(8192)
-    fields = parse(_start_of_gzip(block) if block[:2] == _GZIP else block, path)
-    magic = bytes(fields.values["magic"])
-    if magic.startswith((b"ni1", b"ni2")):
-        raise FormatError(
-            "this is the header of a .hdr/.img pair",
-            file=path,
-            expected="header and voxels in one file (.nii, .nii.gz)",
-            remedy="join the pair, e.g. with nibabel: nib.save(nib.load('x.hdr'), 'x.nii.gz')",
-        )
-    if fields.offset < LAYOUTS_SIZE[fields.version]:
+def _is_pair(block: bytes) -> bool:
+    return block[344:348] == PAIR_1 or block[4:8] == PAIR_2[:4]
+
+
+def _opened(source: Source) -> tuple[Fields, Voxels]:
+    path = source.file
+    fields = parse(nifti_pair.start_of(path), path)
+    data = path
+    if bytes(fields.values["magic"]).startswith((b"ni1", b"ni2")):
+        data = (source if len(source.paths) == 2 else nifti_pair.source_of(path)).files[1]
+    elif fields.offset < LAYOUTS_SIZE[fields.version]:
         raise FormatError(f"vox_offset {fields.offset} lies inside the header", file=path)
-    return fields
+    shape = (fields.planes, fields.dim[2], fields.dim[1], fields.dim[0])
+    voxels = Voxels(data, fields.offset, fields.dtype, shape, fields.numbers, fields.scaling)
+    voxels.check()
+    return fields, voxels
 
 
 LAYOUTS_SIZE = dict(zip((1, 2), LAYOUTS, strict=True))  # version -> bytes of its header
 
 
-def _header(source: Source, fields: Fields) -> Header:
-    path = source.file
-    size = path.stat().st_size
-    zipped = _is_gzip(path)
-    found = size if zipped else size - fields.offset
-    shape = (fields.planes, *fields.dim[2::-1], fields.numbers)
-    check_promise(path, shape, fields.dtype, found, DEFLATE_RATIO if zipped else 1)
+def _header(source: Source, fields: Fields, voxels: Voxels) -> Header:
     first, last = frame_range(source, fields.dim[2])
-    channels = _channels(fields)
+    found = nifti_extensions.read(fields)
     return Header(
         format="nifti",
-        shape=(len(channels), last - first, fields.dim[1], fields.dim[0]),
-        dtype=_value_dtype(fields),
+        shape=(voxels.channels, last - first, fields.dim[1], fields.dim[0]),
+        dtype=voxels.value_dtype,
         geometry=_geometry(fields, first),
-        channels=channels,
-        facts=Facts(stored=_coding(fields, zipped)),
+        channels=_channels(fields, found.channels),
+        facts=Facts(stored=_coding(fields, found.count, is_gzip(voxels.file))),
     )
 
 
-def _coding(fields: Fields, zipped: bool) -> str:
+def _coding(fields: Fields, extensions: int, zipped: bool) -> str:
     slope, intercept = fields.scaling
     words = f"NIfTI-{fields.version}, {fields.dtype.newbyteorder('=')}"
     words += f" × {slope:g} + {intercept:g}" if (slope, intercept) != (1, 0) else ""
+    words += f"; {fields.intent.words}" if fields.intent else ""
     apart = disagreement(fields)
     words += f"; sform and qform are {apart:.3g} mm apart" if apart and apart > _AGREE else ""
+    if extensions:
+        words += f"; {extensions} extension{'s' if extensions > 1 else ''} not read"
     return words + (", gzip" if zipped else "")
 
 
-def _channels(fields: Fields) -> tuple[Channel, ...]:
+def _channels(fields: Fields, written: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    """What C holds: as we wrote it, else what colours, complex numbers, times and intent tell."""
+    count = fields.planes * min(fields.numbers, 3)
+    if len(written) == count:
+        return written
     if fields.datatype in COLOUR:
         return tuple(channel for _ in range(fields.planes) for channel in RGB)
     if fields.datatype in COMPLEX:
         return tuple(Channel(name) for _ in range(fields.planes) for name in ("real", "imaginary"))
-    times = fields.times
-    return tuple(Channel(time=times[i] if times else None) for i in range(fields.planes))
+    times, intent = fields.times, fields.intent
+    if intent is not None and intent.components and fields.dim[4] == count > 1:
+        return tuple(Channel(f"component {i + 1}") for i in range(count))
+    name = intent.channel if intent is not None else ""
+    return tuple(Channel(name, time=times[i] if times else None) for i in range(count))
 
 
 def _geometry(fields: Fields, first: int) -> Geometry:
@@ -206,75 +204,6 @@ def _stored(fields: Fields) -> dict[str, object]:
         "orientation": affine_of(fields)[1],
         "sform_qform_apart_mm": disagreement(fields),
         "dim": fields.dim,
+        "intent": fields.intent.stored if fields.intent else None,
+        "extensions": nifti_extensions.read(fields).count,
     }
-
-
-def _all_numbers(path: Path, fields: Fields) -> NDArray[Any]:
-    """Every stored number, in the order of the file."""
-    count = int(np.prod(fields.dim, dtype=object)) * fields.numbers
-    if not _is_gzip(path):
-        numbers = np.fromfile(path, fields.dtype, count, offset=fields.offset)
-        if numbers.size == count:
-            return numbers
-        raise _ends_early(path, numbers.nbytes, count * fields.dtype.itemsize)
-    from isal import igzip
-
-    numbers = np.empty(count, fields.dtype)
-    target = memoryview(numbers.view(np.uint8).data)
-    at = 0
-    with igzip.open(path, "rb") as file:
-        _pass_over(file, fields.offset)
-        while at < len(target) and (got := file.readinto(target[at:])):
-            at += got
-        if at < len(target):
-            raise _ends_early(path, at, len(target))
-        file.read(1)  # the end of the stream checks its sum
-    return numbers
-
-
-def _pass_over(file: Any, count: int) -> None:
-    while count > 0 and (part := file.read(min(count, 1 << 20))):
-        count -= len(part)
-
-
-def _ends_early(path: Path, found: int, promised: int) -> FormatError:
-    return FormatError(
-        f"the voxels end after {found:,} of {promised:,} bytes",
-        file=path,
-        remedy="copy the file again; it is truncated",
-    )
-
-
-def _as_image(numbers: NDArray[Any], fields: Fields) -> NDArray[Any]:
-    """(C, Z, Y, X); several numbers in a voxel become channels, alpha is dropped."""
-    x, y, z = fields.dim[:3]
-    if fields.numbers == 1:
-        return numbers.reshape(fields.planes, z, y, x)
-    voxels = numbers.reshape(fields.planes, z, y, x, fields.numbers)
-    kept = min(fields.numbers, 3)
-    return np.moveaxis(voxels, 4, 1)[:, :kept].reshape(fields.planes * kept, z, y, x)
-
-
-def _value_dtype(fields: Fields) -> np.dtype[Any]:
-    """Stored type without scaling; scaled: int16 if that is exact, else a float wide enough."""
-    stored = fields.dtype.newbyteorder("=")
-    slope, intercept = fields.scaling
-    if (slope, intercept) == (1, 0):
-        return stored
-    if stored.kind in "iu" and slope.is_integer() and intercept.is_integer():
-        limits = np.iinfo(stored.name)
-        ends = [end * slope + intercept for end in (int(limits.min), int(limits.max))]
-        if min(ends) >= -32768 and max(ends) <= 32767:
-            return np.dtype(np.int16)
-    return np.dtype(np.float64 if stored.itemsize > 2 and stored != np.float32 else np.float32)
-
-
-def _scaled(array: NDArray[Any], fields: Fields) -> NDArray[Any]:
-    slope, intercept = fields.scaling
-    dtype = _value_dtype(fields)
-    if (slope, intercept) == (1, 0):
-        return array.astype(dtype, copy=False)
-    values = array.astype(np.float64)
-    values *= slope
-    values += intercept
-    return values.astype(dtype, copy=False)

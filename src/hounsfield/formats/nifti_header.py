@@ -6,7 +6,7 @@ https://nifti.nimh.nih.gov/nifti-1 (nifti1.h, "3D image orientation") and nifti-
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
+from hounsfield.formats.nifti_intent import Intent, intent_of
 
 # name, type: the fields in the order of nifti1.h, then of nifti2.h
 _FIELDS_1 = (
@@ -40,6 +41,7 @@ def _layout(fields: str) -> np.dtype[np.void]:
 _NAMES: dict[str, Any] = {"<": "little", ">": "big"}
 LAYOUTS = {348: _layout(_FIELDS_1), 540: _layout(_FIELDS_2)}  # sizeof_hdr -> fields
 MAGIC_1, MAGIC_2 = b"n+1\0", b"n+2\0\r\n\x1a\n"
+PAIR_1, PAIR_2 = b"ni1\0", b"ni2\0\r\n\x1a\n"  # header and voxels in two files
 
 # datatype code -> (numpy type of one number, numbers in a voxel)
 DATATYPES = {
@@ -57,6 +59,13 @@ DATATYPES = {
     1280: ("u8", 1),
     1792: ("f8", 2),  # complex128
     2304: ("u1", 4),  # RGBA
+}
+# What is not read, and why
+_REFUSED = {
+    0: "the type of the voxels is not said",
+    1: "one bit a voxel: the standard does not say in which order the bits lie",
+    1536: "128-bit floats: which of several kinds depends on the machine that wrote them",
+    2048: "256-bit complex numbers: which of several kinds depends on the machine",
 }
 COMPLEX = (32, 1792)
 COLOUR = (128, 2304)
@@ -79,6 +88,7 @@ class Fields:
     values: Mapping[str, Any]
     dim: tuple[int, ...]  # x, y, z, t, u, v, w; 1 where unused
     file: Path
+    extended: bool = False  # extensions follow the header
 
     @property
     def datatype(self) -> int:
@@ -117,6 +127,11 @@ class Fields:
         return slope, intercept
 
     @property
+    def intent(self) -> Intent | None:
+        """What the values mean, where the header says so."""
+        return intent_of(self.values)
+
+    @property
     def millimetres(self) -> float:
         """One spatial unit of the header in mm; unknown units are taken as mm, as all tools do."""
         return _MILLIMETRES.get(int(self.values["xyzt_units"]) & 0x07, 1.0)
@@ -144,12 +159,18 @@ def parse(block: bytes, file: Path) -> Fields:
             if len(block) >= size and int.from_bytes(block[:4], name) == size:
                 row = np.frombuffer(block[:size], layout.newbyteorder(name))[0]
                 values = {name: row[name] for name in layout.names or ()}
-                return _checked(size, order, values, file)
+                extended = block[size : size + 1] not in (b"", b"\0")
+                return replace(_checked(size, order, values, file), extended=extended)
     raise FormatError(
         f"no NIfTI header ({len(block)} bytes, sizeof_hdr is neither 348 nor 540)",
         file=file,
         remedy="copy the file again; it is truncated or damaged",
     )
+
+
+def _unread(datatype: int) -> str:
+    why = _REFUSED.get(datatype)
+    return f"datatype {datatype} is not one that is read" + (f" ({why})" if why else "")
 
 
 def _checked(size: int, order: str, values: dict[str, Any], file: Path) -> Fields:
@@ -158,8 +179,7 @@ def _checked(size: int, order: str, values: dict[str, Any], file: Path) -> Field
     problems = {
         f"dim[0] is {count}": not 1 <= count <= 7,
         f"dim is {dim}": any(n < 1 for n in dim),
-        f"datatype {values['datatype']} is not one that is read": int(values["datatype"])
-        not in DATATYPES,
+        _unread(int(values["datatype"])): int(values["datatype"]) not in DATATYPES,
         f"vox_offset is {values['vox_offset']}": not 0 <= values["vox_offset"] < 2**40,
     }
     for problem, bad in problems.items():
