@@ -21,6 +21,10 @@ BACK = 2  # key frames further back to begin at, where decoding from the nearest
 UNKNOWN = 64  # packets after a seek whose row may be unknown until one is recognised
 
 
+class _Astray(Exception):
+    """The packets are not those of the index."""
+
+
 class Decoder:
     """An open video that gives frames by number. One thread's; closes with `close`.
 
@@ -32,7 +36,7 @@ class Decoder:
 
     def __init__(self, file: File, index: Index) -> None:
         self._file, self._index = file, index
-        self._container, self._stream = opened(file)
+        self._container, self._stream = opened(file, index.strict)
         self._feed: Iterator[tuple[int, Any]] = self._from_the_start()
         self._ahead: deque[tuple[int, Any]] = deque()  # read, not yet decoded
         self._out: deque[Any] = deque()  # decoded, not yet asked for
@@ -78,6 +82,18 @@ class Decoder:
         """
         if number in self._recent:
             return self._recent[number]
+        try:
+            return self._reached(number)
+        except _Astray:
+            self._open_anew()
+        try:
+            return self._reached(number)
+        except _Astray:
+            raise FormatError(
+                "the video changed while it was read", file=name_of(self._file), remedy="try again"
+            ) from None
+
+    def _reached(self, number: int) -> Any:
         place = int(np.searchsorted(self._starts, self._index.start[number]))
         for back in range(self._back, BACK + 1):
             start = int(self._starts[max(0, place - back)])
@@ -143,9 +159,7 @@ class Decoder:
         if packet is None:
             return len(self._index.packets.size), None
         if row >= len(self._index.packets.size) or packet.size != self._index.packets.size[row]:
-            raise FormatError(
-                "the video changed while it was read", file=name_of(self._file), remedy="try again"
-            )
+            raise _Astray
         if packet.is_corrupt:
             self._bad.append(row)
         self._row = row + 1
@@ -180,10 +194,14 @@ class Decoder:
                 break
             if landed is not None and landed <= start:
                 return
+        self._open_anew(start)
+
+    def _open_anew(self, start: int | None = None) -> None:
         self._container.close()
-        self._container, self._stream = opened(self._file)
+        self._container, self._stream = opened(self._file, self._index.strict)
         self._ahead.clear()
-        self._feed, self._row = self._from_the_start(), 0
+        self._out.clear()
+        self._feed, self._row, self._start = self._from_the_start(), 0, start
 
     def _from_the_start(self) -> Iterator[tuple[int, Any]]:
         return enumerate(numbered(self._container, self._stream))
@@ -196,15 +214,20 @@ class Decoder:
             row = self._recognised(packet)
             read.append(packet)
             if row is not None:
-                first = row - len(read) + 1
-                if first < 0:
-                    return None
-                self._ahead.extend(enumerate(read, first))
+                first = row - self._matching(read, row) + 1
+                self._ahead.extend(enumerate(read[first - row - 1 :], first))
                 self._feed, self._row = enumerate(feed, row + 1), first
                 return first
             if len(read) >= UNKNOWN:
                 break
         return None
+
+    def _matching(self, read: list[Any], row: int) -> int:
+        """How many packets, the last one of row `row`, are whole; the first may be a half one."""
+        sizes, count = self._index.packets.size, 1
+        while count < min(len(read), row + 1) and read[-1 - count].size == sizes[row - count]:
+            count += 1
+        return count
 
     def _recognised(self, packet: Any) -> int | None:
         told = (packet.pos, packet.dts, packet.pts)

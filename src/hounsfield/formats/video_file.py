@@ -14,8 +14,8 @@ from hounsfield.formats.contract import HEAD_BYTES
 
 MAX_PIXELS = 1 << 26  # of one frame; 8K is half of it
 DOOR = {"protocol_whitelist": "file", "max_pixels": str(MAX_PIXELS)}
-# Errors are told, not concealed: a frame is as it was coded, or it is refused.
-CODEC = {"err_detect": "explode", "max_pixels": str(MAX_PIXELS)}
+# Errors are told, not mended: a frame is as it was coded, or it is refused.
+STRICT = {"err_detect": "explode"}
 
 _ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")
 _PICTURES = (b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1", b"avif", b"jxl ", b"crx ")
@@ -84,8 +84,10 @@ def _bare(head: bytes) -> str | None:
     return None
 
 
-def opened(file: File) -> tuple[Any, Any]:
+def opened(file: File, strict: bool = True) -> tuple[Any, Any]:
     """A container and its video stream, ready to decode in one thread; the caller closes it.
+
+    `strict`: an error in a packet is an error, and not mended from the pictures around it.
 
     Raises:
         FormatError: no video container, damaged at its head, no video stream, no decoder.
@@ -108,7 +110,7 @@ def opened(file: File) -> tuple[Any, Any]:
     try:
         stream = _video_stream(container, file)
         context = stream.codec_context
-        context.options = dict(CODEC)
+        context.options = {**(STRICT if strict else {}), "max_pixels": DOOR["max_pixels"]}
         context.thread_count = 1  # an error is then told at the packet that has it
         context.thread_type = "NONE"
     except BaseException:

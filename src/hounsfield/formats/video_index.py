@@ -65,6 +65,7 @@ class Index:
     end: int  # ticks
     packets: Packets
     interlaced: bool
+    strict: bool  # decode without mending errors; False where even the first frames have some
     damage: str | None  # what the container promises and does not hold
 
     def __len__(self) -> int:
@@ -81,10 +82,11 @@ class Index:
     def shown_at(self, seconds: float | Fraction) -> int:
         """The frame shown at a time; -1 before the first, their number after the last.
 
-        Half a tick is allowed for, so that a frame's own time as a float finds it again.
+        A microsecond is allowed for, so that a frame's own time as a float finds it again.
         """
-        ticks = Fraction(seconds) / self.packets.tick + Fraction(1, 2)
-        if ticks >= self.end + 1:
+        tick = self.packets.tick
+        ticks = (Fraction(seconds) + min(tick / 2, Fraction(1, 1_000_000))) / tick
+        if ticks >= self.end:
             return len(self)
         return int(np.searchsorted(self.time, int(ticks // 1), side="right")) - 1
 
@@ -132,6 +134,11 @@ def _index(file: File) -> Index:
         )
     guess = _by_time(packets)
     seen = _decoded(file, packets, TRIED)
+    if seen.faults:
+        # A recording cut out of a longer one refers to frames that are gone; some recorders
+        # write messages that are none. What a player shows without complaint is taken.
+        mended = _decoded(file, packets, TRIED, strict=False)
+        seen = mended if not mended.faults else seen
     if not seen.rows:
         raise FormatError(
             "no frame of the video can be decoded",
@@ -140,7 +147,7 @@ def _index(file: File) -> Index:
         )
     shown = None if guess is None else _proved(guess, seen, packets)
     if shown is None:
-        seen = _decoded(file, packets, None)
+        seen = _decoded(file, packets, None, seen.strict)
         shown = np.array(seen.rows, np.int64)
     return _finished(shown, packets, seen)
 
@@ -191,6 +198,7 @@ class Seen:
     rows: list[int]
     interlaced: bool  # any of them
     faults: int  # packets that could not be decoded
+    strict: bool  # errors were not mended
 
 
 def _proved(guess: Rows, seen: Seen, packets: Packets) -> Rows | None:
@@ -212,10 +220,10 @@ def _proved(guess: Rows, seen: Seen, packets: Packets) -> Rows | None:
     return kept if whole and kept[:count].tolist() == seen.rows[:count] else None
 
 
-def _decoded(file: File, packets: Packets, limit: int | None) -> Seen:
+def _decoded(file: File, packets: Packets, limit: int | None, strict: bool = True) -> Seen:
     """Decode from the first key frame until `limit` frames came out."""
     av = library()
-    container, stream = opened(file)
+    container, stream = opened(file, strict)
     seen: dict[int, None] = {}
     interlaced, faults, first = False, 0, _first_key(packets)
     with container:
@@ -235,7 +243,7 @@ def _decoded(file: File, packets: Packets, limit: int | None) -> Seen:
             told = [frame for frame in frames if frame.pts is not None]
             seen |= dict.fromkeys(int(frame.pts) for frame in told)
             interlaced = interlaced or any(frame.interlaced_frame for frame in told)
-    return Seen(list(seen), interlaced, faults)
+    return Seen(list(seen), interlaced, faults, strict)
 
 
 def _finished(shown: Rows, packets: Packets, seen: Seen) -> Index:
@@ -253,7 +261,8 @@ def _finished(shown: Rows, packets: Packets, seen: Seen) -> Index:
     start = np.where(place >= 0, keys[place], first) if len(keys) else np.full(len(shown), first)
     time, end = _times(shown, packets)
     damage = _missing(packets, shown, seen)
-    return Index(shown, start.astype(np.int64), time, end, packets, seen.interlaced, damage)
+    start = start.astype(np.int64)
+    return Index(shown, start, time, end, packets, seen.interlaced, seen.strict, damage)
 
 
 def _times(shown: Rows, packets: Packets) -> tuple[Rows, int]:
