@@ -131,7 +131,16 @@ def _guarded(source: Source, files: _Digests | None) -> Found:
     """A header and hash, or the reason why there is none."""
     try:
         digest = files.of(source) if files is not None else None
-        return {**_flat(formats.header(source)), "hash": digest}
+    except OSError as error:
+        return {"reason": error.strerror or "the file cannot be read"}
+    said = described(source)
+    return said if "reason" in said else {**said, "hash": digest}
+
+
+def described(source: Source) -> Found:
+    """What a header says, or the reason why it says nothing."""
+    try:
+        return _flat(formats.header(source))
     except HounsfieldError as error:
         return {"reason": _without_names(error.problem, source)}
     except OSError as error:

@@ -22,6 +22,7 @@ from hounsfield.catalog.examine import SCHEMA, examine
 from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.pseudonym import Pseudonyms
 from hounsfield.catalog.tables import LINK, Catalog
+from hounsfield.catalog.volumes import join_slices
 from hounsfield.errors import InputError
 from hounsfield.files import whole_file
 
@@ -80,11 +81,13 @@ def index(
     names = replace(Pseudonyms() if key is None else Pseudonyms(key), keep=settings.keep_ids)
     listed = enlist(where, lambda done: tell("listing", done, None))
     known, todo = _known(listed.entries, seen)
-    del seen
     read = _read(todo, out, settings.workers, tell)
     counts = (known.height, todo.height)
     found = pl.concat([known, read]).sort("row")
     del known, todo, read  # a million rows are worth it
+    joined = join_slices(listed, found, seen, settings.workers)
+    listed, found, parts = joined.listed, joined.found, joined.parts
+    del seen, joined
     good, bad = _sorted_out(listed, found, where)
     _usable(listed, good, bad, where)
     labels, said = map_labels(listed.labels, listed.entries, label_map)
@@ -92,7 +95,8 @@ def index(
     said += made.findings + _noticed(made.catalog, bad, out)
     said += [one for place in where for one in layouts.noticed(place.layout, place.root)]
     rejected = _rejected(bad, where, names)
-    _save(out, made, _link(listed, found, made, bad, names), names, rejected, said)
+    table = pl.concat([_link(listed, found, made, bad, names), *_kept(parts)])
+    _save(out, made, table, names, rejected, said)
     catalog = replace(made.catalog, folder=out)
     return Indexed(catalog, tuple(said), rejected, *counts)
 
@@ -251,6 +255,14 @@ def _link(
     )
     table = pl.concat([rows.drop("row", "image_aside", "why"), made.masks], how="diagonal")
     return table.select(pl.col(name).cast(kind) for name, kind in LINK.items())
+
+
+def _kept(parts: pl.DataFrame) -> list[pl.DataFrame]:
+    """What the link keeps of files that are slices of an image, so that they are not read again."""
+    if parts.is_empty():
+        return []
+    table = parts.drop("row").with_columns(image=pl.lit(None, pl.String))
+    return [table.select(pl.col(name).cast(kind) for name, kind in LINK.items())]
 
 
 def _save(
