@@ -31,6 +31,7 @@ SAMPLES: dict[str, Callable[[Path], None]] = {
     "nifti": lambda path: formats.load("nifti").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "nrrd": lambda path: formats.load("nrrd").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "metaimage": lambda path: formats.load("metaimage").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
+    "mgh": lambda path: formats.load("mgh").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "png": lambda path: Picture.fromarray(PIXELS).save(path, "PNG"),
     "thermal": lambda path: path.write_bytes(thermal_files.thermal_jpeg()) and None,
     "jpeg": lambda path: Picture.fromarray(PIXELS).save(path, "JPEG", quality=95),

@@ -19,6 +19,7 @@ FORMATS = {
     "nifti": "hounsfield.formats.nifti",
     "nrrd": "hounsfield.formats.nrrd",
     "metaimage": "hounsfield.formats.metaimage",
+    "mgh": "hounsfield.formats.mgh",
     "png": "hounsfield.formats.png",
     "thermal": "hounsfield.formats.thermal",  # a JPEG too, so asked before
     "jpeg": "hounsfield.formats.jpeg",
@@ -193,7 +194,7 @@ def format_of(path: Path) -> str:
     Raises:
         UsageError: none does; the message says which there are.
     """
-    aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif"}
+    aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif", ".mgh": ".mgz"}
     suffix, known = _suffix(path), writable()
     name = known.get(aliases.get(suffix, suffix))
     if name is None:

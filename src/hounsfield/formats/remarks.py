@@ -1,6 +1,6 @@
 """What a foreign header has no field for, in one line of JSON that we write and understand.
 
-What the channels are, and whether a pixel size was measured in the body or at the detector.
+What the channels are, the pixel size of slices that have no place, and where it was measured.
 Other tools pass over it.
 """
 
@@ -26,10 +26,15 @@ class Remark:
 
     channels: tuple[Channel, ...] = ()
     calibration: Calibration = "unknown"
+    spacing: tuple[float, float] | None = None
+
+    @property
+    def plane(self) -> Plane | None:
+        return Plane(self.spacing, self.calibration) if self.spacing else None
 
 
-def remark(image: Image) -> str:
-    """The line, ASCII; empty where there is nothing to say."""
+def remark(image: Image, *, spacing: bool = False) -> str:
+    """The line, ASCII; empty where there is nothing to say. `spacing`: a plane's, too."""
     said: dict[str, Any] = {}
     for field in fields(Channel):
         values = [getattr(channel, field.name) for channel in image.channels]
@@ -37,7 +42,10 @@ def remark(image: Image) -> str:
             said[field.name] = values[0] if len(set(values)) == 1 else values
     if isinstance(image.geometry, Plane) and image.geometry.calibration != "unknown":
         said["calibration"] = image.geometry.calibration
-    return json.dumps(said, separators=(",", ":")) if said else ""
+    if isinstance(image.geometry, Plane) and spacing:
+        said["spacing"] = image.geometry.spacing
+    # A header may cut the line into parts and strip them: a space is written as its code.
+    return json.dumps(said, separators=(",", ":")).replace(" ", r"\u0020") if said else ""
 
 
 def understood(text: str | None, count: int, file: Path) -> Remark:
@@ -50,10 +58,11 @@ def understood(text: str | None, count: int, file: Path) -> Remark:
         return Remark()
     try:
         said = json.loads(text)
-        calibration = said.pop("calibration", "unknown")
+        calibration, spacing = said.pop("calibration", "unknown"), said.pop("spacing", None)
         columns = {name: _column(name, value, count) for name, value in said.items()}
         if calibration not in get_args(Calibration):
             raise ValueError(calibration)
+        spacing = tuple(map(float, spacing)) if spacing is not None else None
         channels = tuple(
             Channel(**{name: column[i] for name, column in columns.items()}) for i in range(count)
         )
@@ -62,7 +71,7 @@ def understood(text: str | None, count: int, file: Path) -> Remark:
             f"the remark {text[:60]!r} about its channels is damaged", file=file,
             remedy="take the line out of the header, or convert again from the original",
         ) from error  # fmt: skip
-    return Remark(channels if columns else (), calibration)
+    return Remark(channels if columns else (), calibration, spacing)
 
 
 def _column(name: str, value: Any, count: int) -> Sequence[Any]:
