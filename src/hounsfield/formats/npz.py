@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +22,7 @@ from hounsfield.formats.guard import DEFLATE_RATIO, check_promise
 
 _KEPT_BYTES = 1 << 30  # of arrays; the last one read is kept whatever its size
 _MAX_MEMBERS = 100_000
+_MAX_HEADER = 10_000  # bytes; NumPy's own limit, which it looks at after reading
 _kept: OrderedDict[tuple[str, int, int, str], NDArray[Any]] = OrderedDict()
 _lock = threading.Lock()
 
@@ -65,9 +67,18 @@ def _entries(path: str, _changed: int, size: int) -> dict[str, Entry]:
 
 def _checked(path: Path, name: str, file: IO[bytes], size: int) -> Entry:
     """An array's header, refused where it promises more than is there."""
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(file)
+    major, _ = npy.read_magic(file)
+    width = 2 if major == 1 else 4
+    length = file.read(width)
+    count = int.from_bytes(length, "little")
+    if major not in (1, 2, 3) or count > _MAX_HEADER:
+        raise FormatError(
+            f"an array of version {major} with a header of {count:,} bytes",
+            file=path,
+            expected=f"version 1 to 3, at most {_MAX_HEADER:,} bytes",
+        )
+    read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+    shape, fortran, dtype = read(BytesIO(length + file.read(count)))
     entry = Entry(name, tuple(int(n) for n in shape), dtype, bool(fortran), file.tell())
     if 0 not in entry.shape and not dtype.hasobject:
         check_promise(path, entry.shape or (1,), dtype, max(0, size - entry.offset))
