@@ -21,6 +21,7 @@ COMMANDS = {
     "report": ("report:report", "Write a run's report again."),
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
     "n4": ("n4:n4", "Divide an MR volume by its bias field."),
+    "quality": ("quality:quality", "Noise, SNR, motion and ghosting of volumes."),
     "layouts": ("layouts:layouts", "The public data sets' layouts, and how to get each."),
 }
 

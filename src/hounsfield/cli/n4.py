@@ -12,7 +12,8 @@ def n4(
     *,
     mask: Path | None = None,
     shrink: int = 4,
-    iterations: tuple[int, ...] = (50, 50, 50, 50),
+    levels: int = 4,
+    iterations: int = 50,
     figure: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -28,8 +29,10 @@ def n4(
         An image on the same grid that is not 0 inside of the body; else Otsu's threshold.
     shrink
         The field is fitted on a grid this much coarser; 1 is slow and rarely better.
+    levels
+        How often the mesh of the field is made twice as fine, the first one counted.
     iterations
-        The most for each level; each level's mesh is twice as fine as the last.
+        The most in each level.
     figure
         Draw before, field and after as a PNG.
     overwrite
@@ -40,9 +43,8 @@ def n4(
     from hounsfield.preprocessing.bias_field import N4
     from hounsfield.workflow.preparing import correct_bias
 
-    found = correct_bias(
-        source, target, N4(shrink, iterations), mask=mask, picture=figure, overwrite=overwrite
-    )
+    how = N4(shrink, (iterations,) * levels)
+    found = correct_bias(source, target, how, mask=mask, picture=figure, overwrite=overwrite)
     out = Console(soft_wrap=True, highlight=False)
     for channel, (before, after) in enumerate(zip(found.cv_before, found.cv_after, strict=True)):
         which = f", channel {channel}" if len(found.cv_before) > 1 else ""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.errors import UsageError
+from hounsfield.errors import HounsfieldError, InputError, UsageError
+from hounsfield.progress import SILENT, Watch
 
 if TYPE_CHECKING:
+    from hounsfield.formats.contract import Source
     from hounsfield.preprocessing.bias_field import N4, BiasCorrected
+    from hounsfield.preprocessing.quality import Quality
 
 
 def correct_bias(
@@ -42,3 +47,91 @@ def correct_bias(
 
         save(figure(image, found), picture)
     return found
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One image's number and size, its name where that names nobody, and quality or problem."""
+
+    image: int
+    name: str | None
+    size: str
+    quality: Quality | None
+    problem: str | None = None
+
+    def row(self) -> dict[str, object]:
+        """A flat row, as the CSV file has it."""
+        from dataclasses import fields
+
+        from hounsfield.preprocessing.quality import Quality
+
+        names = [one.name for one in fields(Quality)]
+        found = asdict(self.quality) if self.quality else dict.fromkeys(names)
+        return {
+            "image": self.image,
+            "name": self.name,
+            "size": self.size,
+            **found,
+            "problem": self.problem,
+        }
+
+
+def measure(path: Path, *, names: bool = False, watch: Watch = SILENT) -> Iterator[Measured]:
+    """The quality of an image, or of each in a file or folder, one in memory at a time.
+
+    Names of files that may be those of people are left out unless `names` asks for them.
+
+    Raises:
+        InputError: there is no image.
+    """
+    sources = _sources(path)
+    for number, source in enumerate(sources, 1):
+        watch.tell("measuring", number - 1, len(sources))
+        yield _measured(number, source, path, names=names)
+
+
+def save_measured(measured: list[Measured], path: Path) -> None:
+    """Write the rows as CSV, whole or not at all."""
+    import csv
+    from io import StringIO
+
+    from hounsfield.files import write_text
+
+    text = StringIO()
+    writer = csv.DictWriter(text, list(measured[0].row()), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(one.row() for one in measured)
+    write_text(path, text.getvalue())
+
+
+def _sources(path: Path) -> list[Source]:
+    from hounsfield import formats
+    from hounsfield.formats.contract import Source
+
+    text, mark, member = str(path).partition("#")
+    if mark and not path.exists():
+        if not Path(text).is_dir():
+            return [Source.of(text, member)]
+        return [formats.open(str(path)).source]
+    found = formats.find(path)
+    if not found:
+        raise InputError("holds no image", file=path, remedy="`hounsfield info` says what it is")
+    return found
+
+
+def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measured:
+    from hounsfield import formats
+    from hounsfield.catalog.pseudonym import plain_path
+    from hounsfield.preprocessing.quality import quality
+
+    inside = source.file.relative_to(path) if path.is_dir() else Path(source.file.name)
+    shown = Path(f"{inside}#{source.member}") if source.member else inside
+    name = str(shown) if names or not path.is_dir() or plain_path(inside) else None
+    size = ""
+    try:
+        image = formats.read(source)
+        c, z, y, x = image.shape
+        size = f"{x}×{y}×{z}" + (f"×{c}" if c > 1 else "")
+        return Measured(number, name, size, quality(image))
+    except HounsfieldError as error:
+        return Measured(number, name, size, None, error.problem)
