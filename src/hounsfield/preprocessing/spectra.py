@@ -95,7 +95,9 @@ def reflectance(raw: Image, white: Image, dark: Image, *, panel: float = 1.0) ->
         raise UsageError(f"a white panel of reflectance {panel:g}", expected="above 0, at most 1")
     nothing = _reference(dark, raw, "dark")
     span = _reference(white, raw, "white") - nothing
-XX    if not (usual > 0).all():
+    span[~np.isfinite(span)] = 0
+    usual = np.median(span, axis=(1, 2, 3), keepdims=True)
+    if not (usual > 0).all():
         bad = int(np.flatnonzero(~(usual.ravel() > 0))[0])
         raise InputError(
             f"the white reference is not brighter than the dark one in band {bad + 1}",
