@@ -66,7 +66,7 @@ def test_one_file_and_nothing(folder: Path, ask: Ask, tmp_path: Path) -> None:
     answer = ask("quality", folder / "001.nii.gz")
     assert answer.code == 0
     assert "001.nii.gz" in answer.said
-    assert "(air)" in answer.said
+    assert " air " in answer.said
     ask("quality", tmp_path / "nowhere").refuses(3, "no such file")
     (tmp_path / "empty").mkdir()
     ask("quality", tmp_path / "empty").refuses(3, "holds no image")

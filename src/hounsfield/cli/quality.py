@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from hounsfield.workflow.preparing import Measured
 
 MOST_SHOWN = 40
-COLUMNS = ("noise", "SNR", "variation", "ghost", "streaks", "axis", "blur", "entropy")
+COLUMNS = ("noise", "from", "SNR", "variation", "ghost", "streaks", "blur", "entropy")
+WIDTH = 110  # where a terminal is narrower, it breaks the lines: no number is cut
 
 
 def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> None:
@@ -35,7 +36,8 @@ def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> Non
     terminal = Terminal(times=False)
     with terminal.stage("quality"):
         measured = list(measure(path, names=phi, watch=terminal))
-    terminal.out.print(_table(measured[:MOST_SHOWN]))
+    width = max(terminal.out.width, WIDTH)
+    terminal.out.print(_table(measured[:MOST_SHOWN]), width=width, crop=False, soft_wrap=False)
     if len(measured) > MOST_SHOWN:
         terminal.say(f"and {len(measured) - MOST_SHOWN:,} more (--csv FILE writes all)")
     for one in measured[:MOST_SHOWN]:
@@ -63,10 +65,20 @@ def _cells(one: Measured) -> list[str]:
     found = one.quality
     if found is None:
         return ["-"] * len(COLUMNS)
-    noise = "-" if found.noise is None else f"{found.noise:.3g} ({found.noise_from})"
-    numbers = (found.snr, found.variation, found.ghost, found.streaks)
-    shown = ["-" if number is None else f"{number:.3g}" for number in numbers]
-    entropies = [
-        "-" if number is None else f"{number:.3f}" for number in (found.blur, found.entropy)
+    streaks = "-" if found.streaks is None else f"{found.streaks:.3g} ({found.axis})"
+    return [
+        _short(found.noise),
+        found.noise_from,
+        _short(found.snr),
+        _short(found.variation, 3),
+        _short(found.ghost, 3),
+        streaks,
+        _short(found.blur, 3),
+        _short(found.entropy, 3),
     ]
-    return [noise, *shown, found.axis or "-", *entropies]
+
+
+def _short(number: float | None, places: int | None = None) -> str:
+    if number is None:
+        return "-"
+    return f"{number:.3g}" if places is None else f"{number:.{places}f}"
