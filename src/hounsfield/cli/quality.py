@@ -30,14 +30,16 @@ def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> Non
     phi
         Show names of files that may be people's.
     """
+    from rich.console import Console
+
     from hounsfield.cli.console import Terminal
     from hounsfield.workflow.preparing import measure, save_measured
 
     terminal = Terminal(times=False)
     with terminal.stage("quality"):
         measured = list(measure(path, names=phi, watch=terminal))
-    width = max(terminal.out.width, WIDTH)
-    terminal.out.print(_table(measured[:MOST_SHOWN]), width=width, crop=False, soft_wrap=False)
+    wide = Console(width=max(terminal.out.width, WIDTH), highlight=False)
+    wide.print(_table(measured[:MOST_SHOWN]))
     if len(measured) > MOST_SHOWN:
         terminal.say(f"and {len(measured) - MOST_SHOWN:,} more (--csv FILE writes all)")
     for one in measured[:MOST_SHOWN]:
@@ -50,6 +52,7 @@ def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> Non
 
 def _table(measured: list[Measured]) -> Table:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, header_style="bold")
     for name in ("image", "name", "size"):
@@ -57,7 +60,8 @@ def _table(measured: list[Measured]) -> Table:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for one in measured:
-        table.add_row(str(one.image), one.name or "(hidden)", one.size, *_cells(one))
+        name = Text(one.name or "(hidden)")  # brackets in it are no markup
+        table.add_row(str(one.image), name, one.size, *_cells(one))
     return table
 
 
