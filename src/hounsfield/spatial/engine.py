@@ -78,14 +78,14 @@ def _outside(places: Places, shape: tuple[int, ...]) -> bool:
     """Whether a place may lie outside; an error where all do."""
     low, high = places.reach()
     faces = general.bounds_of(shape)
-    if (high < faces[:, 0]).any() or (low > faces[:, 1]).any():
+    if (high < faces[:, 0]).any() or (low > faces[:, 3]).any():
         raise GeometryError(
             "no voxel of the grid lies in the image",
             expected="a grid that overlaps it",
             remedy="compare both affines: are they of one patient, and in millimetres?",
         )
     gaps = places.points is not None and bool(np.isnan(places.points).any())
-    return gaps or bool((low < faces[:, 0]).any() or (high > faces[:, 1]).any())
+    return gaps or bool((low < faces[:, 0]).any() or (high > faces[:, 3]).any())
 
 
 def _channel(

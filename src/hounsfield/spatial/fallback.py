@@ -25,7 +25,7 @@ def sampled(volume: NDArray[Any], places: Places, order: int, fill: Any, out: ND
     limits = bounds_of(volume.shape)
     for k in range(len(out)):
         at = _slice(places, k)
-        within = ((at >= limits[:, :1, None]) & (at <= limits[:, 1:, None])).all(0)
+        within = ((at >= limits[:, :1, None]) & (at <= limits[:, 3:, None])).all(0)
         at = np.where(within, at, 0.0)
         if order == 0:
             index = np.floor(at + HALF).astype(np.int64)

@@ -65,8 +65,11 @@ class Places:
 
 
 def bounds_of(shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """The places (3, 2) of the outer faces of a volume's voxels."""
-    return np.array([(-0.5 - NEAR, size - 0.5 + NEAR) for size in shape])
+    """For each axis where voxels begin, where lines between centres begin and end, and the end.
+
+    (3, 4), the first and last being the outer faces of a volume's voxels.
+    """
+    return np.array([(-0.5 - NEAR, 0.0, size - 1.0, size - 0.5 + NEAR) for size in shape])
 
 
 def nearest(
@@ -80,9 +83,7 @@ def nearest(
     def work(first: int, last: int) -> None:
         for k in range(first, last):
             where = places.of_slice(k)
-            kernels.nearest_rows(
-                volume.view(bits), (*where, HALF), limits, value, out[k].view(bits)
-            )
+            kernels.nearest_rows(volume.view(bits), where, limits, (value, HALF), out[k].view(bits))
 
     in_parts(work, len(out))
 
@@ -96,7 +97,7 @@ def linear(
     def work(first: int, last: int) -> None:
         for k in range(first, last):
             where = places.of_slice(k)
-            kernels.linear_rows(volume, where, limits, value, out[k])
+            kernels.linear_rows(volume, where, limits, (value,), out[k])
 
     in_parts(work, len(out))
 
@@ -121,7 +122,7 @@ def cubic(
     def work(start: int, stop: int) -> None:
         for k in range(start, stop):
             with whole(out[k]) as target:
-                kernels.cubic_rows(coefficients, inner.of_slice(k), limits, value, target)
+                kernels.cubic_rows(coefficients, inner.of_slice(k), limits, (value,), target)
 
     in_parts(work, len(out))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -31,7 +32,9 @@ def nearest(volume: NDArray[Any], axes: Axes, out: NDArray[Any]) -> None:
 
 def linear(volume: NDArray[Any], axes: Axes, out: NDArray[Any], kernels: ModuleType) -> None:
     """Fill `out` (Z, Y, X), float32 or float64, with two voxels an axis."""
-    z, rows, columns = (_pair(axis, out.dtype) for axis in axes)
+    z, rows, (x0, x1, wx) = (_pair(axis, out.dtype) for axis in axes)
+    left, right = axes[2].window(volume.shape[2])
+    columns = (x0 - np.uint64(left), x1 - np.uint64(left), wx, left, right)
 
     def work(first: int, last: int) -> None:
         for k in range(first, last):
@@ -57,7 +60,8 @@ def whole(out: NDArray[Any]) -> Iterator[NDArray[Any]]:
 def _pair(axis: Taps, dtype: np.dtype[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """First and second voxel, and the weight of the second."""
     weight = axis.weight[:, -1] if axis.index.shape[1] == 2 else np.zeros(len(axis.index))
-    return axis.index[:, 0].copy(), axis.index[:, -1].copy(), weight.astype(dtype)
+    first, second = axis.index[:, 0].astype(np.uint64), axis.index[:, -1].astype(np.uint64)
+    return first, second, weight.astype(dtype)
 
 
 def cubic(volume: NDArray[Any], axes: Axes, out: NDArray[Any], kernels: ModuleType) -> None:
@@ -89,20 +93,17 @@ def _across(
     out: NDArray[Any],
 ) -> None:
     """In plane into `between`, then from slice to slice."""
-    start, stop = axes[0].window(volume.shape[0])
+    line = _Line.of(axes[0], volume.shape[0], out.dtype)
     planes = _Planes(volume, axes, kernels, out.dtype)
-    needed = np.arange(start, stop)
-    in_parts(lambda a, b: planes.fill(needed[a:b], between[a:b]), stop - start)
-    index, weight = axes[0].index - start, axes[0].weight.astype(out.dtype)
-    numbers = filter_numbers(stop - start, out.dtype)
+    needed = np.arange(line.old.start, line.old.stop)
+    in_parts(lambda a, b: planes.fill(needed[a:b], between[a:b]), len(needed))
 
     def work(first: int, last: int) -> None:
-        lines = np.empty((stop - start, out.shape[2]), out.dtype)
+        lines = np.empty((len(needed), out.shape[2]), out.dtype)
         new = np.empty((len(out), out.shape[2]), out.dtype)
         for row in range(first, last):
             lines[:] = between[:, row]
-            kernels.spline_filter(lines, numbers, 0, lines.shape[1])
-            kernels.combine(lines, index, weight, new)
+            line.resample(lines, new, kernels)
             out[:, row] = new
 
     in_parts(work, out.shape[1])
@@ -114,36 +115,48 @@ class _Planes:
     def __init__(
         self, volume: NDArray[Any], axes: Axes, kernels: ModuleType, dtype: np.dtype[Any]
     ) -> None:
-        self.volume, self.rows, self.columns, self.kernels = volume, axes[1], axes[2], kernels
-        self.dtype = dtype
+        self.volume, self.kernels, self.dtype = volume, kernels, dtype
+        self.rows = _Line.of(axes[1], volume.shape[1], dtype)
+        self.columns = _Line.of(axes[2], volume.shape[2], dtype)
 
     def fill(self, slices: NDArray[np.int64], out: NDArray[Any]) -> None:
         """`out` (slices, new rows, new columns) from slices of the volume."""
-        (y0, y1), (x0, x1) = (
-            self.rows.window(self.volume.shape[1]),
-            self.columns.window(self.volume.shape[2]),
-        )
+        rows, columns, transpose = self.rows, self.columns, self.kernels.transpose
         height, width = out.shape[1:]
-        old = np.empty((y1 - y0, x1 - x0), self.dtype)
-        tall, turned = (
-            np.empty((height, x1 - x0), self.dtype),
-            np.empty((x1 - x0, height), self.dtype),
-        )
+        long = columns.old.stop - columns.old.start
+        old = np.empty((rows.old.stop - rows.old.start, long), self.dtype)
+        tall, turned = np.empty((height, long), self.dtype), np.empty((long, height), self.dtype)
         wide = np.empty((width, height), self.dtype)
         for k, number in enumerate(slices):
-            old[:] = self.volume[number, y0:y1, x0:x1]
+            old[:] = self.volume[number, rows.old, columns.old]
             check_finite(old, self.volume.dtype)
-            self._axis(old, self.rows, y0, tall)
-            self.kernels.transpose(tall, turned)
-            self._axis(turned, self.columns, x0, wide)
+            rows.resample(old, tall, self.kernels)
+            transpose(tall, turned)
+            columns.resample(turned, wide, self.kernels)
             with whole(out[k]) as target:
-                self.kernels.transpose(wide, target)
+                transpose(wide, target)
 
-    def _axis(self, lines: NDArray[Any], axis: Taps, start: int, out: NDArray[Any]) -> None:
-        if axis.index.shape[1] == 4:
-            numbers = filter_numbers(len(lines), self.dtype)
-            self.kernels.spline_filter(lines, numbers, 0, lines.shape[1])
-        self.kernels.combine(lines, axis.index - start, axis.weight.astype(self.dtype), out)
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """An axis's cubic taps on the part `old` of it that they need."""
+
+    old: slice
+    index: NDArray[np.int64]
+    weight: NDArray[Any]
+    numbers: NDArray[Any] | None  # None: voxels are copied
+
+    @classmethod
+    def of(cls, axis: Taps, size: int, dtype: np.dtype[Any]) -> _Line:
+        first, last = axis.window(size)
+        numbers = filter_numbers(last - first, dtype) if axis.index.shape[1] == 4 else None
+        return cls(slice(first, last), axis.index - first, axis.weight.astype(dtype), numbers)
+
+    def resample(self, lines: NDArray[Any], out: NDArray[Any], kernels: ModuleType) -> None:
+        """`out` (new, w) from `lines` (old, w), which become coefficients."""
+        if self.numbers is not None:
+            kernels.spline_filter(lines, self.numbers, 0, lines.shape[1])
+        kernels.combine(lines, self.index, self.weight, out)
 
 
 def filter_numbers(size: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -101,7 +101,7 @@ def first_weights(size: int) -> NDArray[np.float64]:
     """
     if size == 1:
         return np.ones(1)
-    k = np.arange(size)
+    k = np.arange(min(size, 32))
     period = 2 * (size - 1)
     weight = POLE**k + np.where((k > 0) & (k < size - 1), POLE ** (period - k), 0.0)
-    return np.asarray(weight / (1 - POLE**period))[:32]
+    return np.asarray(weight / (1 - POLE**period))
