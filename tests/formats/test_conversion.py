@@ -114,7 +114,8 @@ def test_a_folder_keeps_its_tree(
     assert "5 images written" in told
     assert "Not converted (2×): the content is of no known image format: 1.2.840.5, …" in told
     assert "lanted" not in told
-    assert main(["convert", str(folder), str(out)]) == 3  # everything is there already
+    assert main(["convert", str(folder), str(out)]) == 0  # what was done is not done again
+    assert "5 images there already" in capsys.readouterr().out
 
 
 def test_info_of_a_file(make_dicom: Any, capsys: pytest.CaptureFixture[str]) -> None:

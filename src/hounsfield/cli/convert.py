@@ -20,32 +20,42 @@ def convert(
     /,
     *,
     window: tuple[float, float] | None = None,
+    organ: str | None = None,
     voi: bool = False,
     bits: Literal[8, 16] = 8,
     plane: int | None = None,
+    suv: Literal["bw", "lbm", "lbm-james", "bsa"] | None = None,
+    fill_gaps: bool = False,
     to: str = ".nii.gz",
     overwrite: bool = False,
 ) -> None:
-    """Convert an image, or a folder of them, to another format.
+    """Convert an image, a DICOM series, or a folder of them, to another format.
 
-    The format follows the target's suffix: .nii.gz, .nii, .png, .tif or .npy. Values are kept
-    exactly; where the target cannot hold them, it says so and asks for a choice. What else has
-    no place in the target (the pixel size in a PNG) is told.
+    The format follows the target's suffix (.nii.gz, .nrrd, .mha, .mgz, .png, .tif, .npy, …).
+    Values are kept exactly; where the target cannot hold them, it says so and asks for a choice.
+    What else has no place in the target (the pixel size in a PNG) is told.
 
     Parameters
     ----------
     source
-        A file, one image of a file (scan.npz#train_images/17), or a folder.
+        A file, one image of it (scan.npz#train_images/17), a series' folder, one image of a
+        folder (scans#2, as `hounsfield info` numbers them), or a folder of many.
     target
-        The file to write; for a folder, the folder that gets the same tree.
+        The file to write; or a folder, which gets a file for each image, in the same tree.
     window
         Centre and width: what lies between becomes the whole range of grey.
+    organ
+        A CT window by its name: lung, bone, brain, liver, soft-tissue and others.
     voi
         The file's own window or VOI LUT does that.
     bits
         Of a windowed picture.
     plane
         Only this slice or frame, counted from 0.
+    suv
+        PET in standardized uptake values: by body weight, lean body mass or surface.
+    fill_gaps
+        Resample slices that are missing, doubled or unevenly spaced onto an even grid.
     to
         The suffix to write, when a folder is converted.
     overwrite
@@ -53,12 +63,17 @@ def convert(
     """
     from rich.console import Console
 
+    from hounsfield.errors import UsageError
     from hounsfield.formats.conversion import Choices
     from hounsfield.formats.conversion import convert as convert_one
+    from hounsfield.formats.windows import named_window
 
-    choices = Choices(window, voi, bits, plane, overwrite)
+    if organ is not None and window is not None:
+        raise UsageError("a window and an organ", remedy="choose one of them")
+    window = named_window(organ) if organ is not None else window
+    choices = Choices(window, voi, bits, plane, suv, fill_gaps, overwrite)
     out = Console(soft_wrap=True, highlight=False)
-    if source.is_dir():
+    if source.is_dir() and not _names_a_file(target):
         _folder(source, target, to, choices, out)
         return
     notes = convert_one(source, target, choices)
@@ -67,30 +82,47 @@ def convert(
         out.print(f"Note: {note}", markup=False)
 
 
+def _names_a_file(target: Path) -> bool:
+    """Whether a target is a file's name; a folder may have a dot in its name, too."""
+    from hounsfield import formats
+    from hounsfield.errors import UsageError
+
+    if target.is_dir() or not target.suffix:
+        return False
+    try:
+        return bool(formats.format_of(target))
+    except UsageError:
+        if re.fullmatch(r"\.\d+", target.suffix):
+            return False
+        raise
+
+
 def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console) -> None:
     from collections import Counter, defaultdict
 
     from hounsfield.catalog.findings import counted
+    from hounsfield.cli.console import Terminal
     from hounsfield.errors import InputError
-    from hounsfield.formats.conversion import convert_folder
+    from hounsfield.formats.folder_conversion import convert_folder
 
-    if target.suffix and not target.is_dir():
-        raise InputError(
-            "a folder becomes a folder, not a file", file=target, remedy=f"give a folder, --to {to}"
-        )
     suffix = to if to.startswith(".") else f".{to}"
-    written, notes, failed = 0, Counter[str](), defaultdict[str, list[Path]](list)
-    for done in convert_folder(source, target, suffix, choices):
-        written += done.reason is None
-        notes.update(re.sub(r" \([^)]*\)", "", note) for note in done.notes)  # without its sizes
-        if done.reason:
-            failed[done.reason].append(done.source.relative_to(source))
+    written, kept, notes, failed = 0, 0, Counter[str](), defaultdict[str, list[Path]](list)
+    watch = Terminal(times=False)
+    with watch.stage("converting"):
+        for done in convert_folder(source, target, suffix, choices, watch):
+            kept += done.kept
+            written += done.reason is None and not done.kept
+            notes.update(re.sub(r" \([^)]*\)", "", note) for note in done.notes)  # without sizes
+            if done.reason:
+                failed[done.reason].append(done.source.relative_to(source))
     out.print(f"{counted(written, 'image')} written to {target}", markup=False)
+    if kept:
+        out.print(f"{counted(kept, 'image')} there already; --overwrite replaces", markup=False)
     for note, count in notes.most_common():
         out.print(f"Note ({count}×): {note}", markup=False)
     for reason, files in sorted(failed.items(), key=lambda one: -len(one[1])):
         out.print(f"Not converted ({len(files)}×): {reason}: {_named(files)}", markup=False)
-    if not written:
+    if not written and not kept:
         raise InputError(
             "no image was converted",
             file=source,

@@ -17,6 +17,7 @@ from hounsfield.image import Image
 FORMATS = {
     "dicom": "hounsfield.formats.dicom",
     "nifti": "hounsfield.formats.nifti",
+    "analyze": "hounsfield.formats.analyze",
     "nrrd": "hounsfield.formats.nrrd",
     "metaimage": "hounsfield.formats.metaimage",
     "mgh": "hounsfield.formats.mgh",
@@ -100,7 +101,7 @@ def find(path: str | Path) -> list[Source]:
 
 def header(source: Source | str | Path) -> Header:
     """An image's header; no pixel is decoded."""
-    one = _one(source)
+    one = named(source)
     module = load(sniff(one.file))
     with refusing(one.file, "the header"):
         return module.header(one)
@@ -112,7 +113,7 @@ def read(source: Source | str | Path, *, like: Like | None = None) -> Image:
     Raises:
         FormatError: missing, truncated, of no known format, or holding several images.
     """
-    one = _one(source)
+    one = named(source)
     module = load(sniff(one.file))
     with refusing(one.file, "the image"):
         return module.read(one, like)
@@ -160,7 +161,7 @@ def shifted(image: Image, z0: int) -> Any:
 
 def open(source: Source | str | Path) -> Opened:
     """The header at once, and the pixels in slabs when asked for."""
-    one = _one(source)
+    one = named(source)
     return Opened(one, header(one))
 
 
@@ -206,7 +207,12 @@ def format_of(path: Path) -> str:
     return name
 
 
-def _one(source: Source | str | Path) -> Source:
+def named(source: Source | str | Path) -> Source:
+    """The one image that a path names: a file, `scan.npz#3`, a folder of one, `folder#2`.
+
+    Raises:
+        FormatError: there is none, or there are several.
+    """
     if isinstance(source, Source):
         return source
     path = Path(source)

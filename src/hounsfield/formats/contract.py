@@ -85,6 +85,7 @@ class Facts:
     model: str | None = None
     window: tuple[float, float] | None = None  # centre, width, in physical values
     stored: str | None = None  # the stored type and coding, e.g. "12 bits in uint16, RLE"
+    series: int | None = None  # the scanner's number of the series
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +115,7 @@ class Format(Protocol):
     def read(self, source: Source, like: Like | None = None) -> Image: ...
 
 
-Suv = Literal["bw", "lbm", "bsa"]
+Suv = Literal["bw", "lbm", "lbm-james", "bsa"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield import formats
-from hounsfield.errors import FormatError, HounsfieldError, InputError, StorageError, UsageError
+from hounsfield.errors import FormatError, InputError, UsageError
 from hounsfield.formats.choices import windowed
-from hounsfield.formats.contract import Header, Like, Source
+from hounsfield.formats.contract import Like, Source, Suv
 from hounsfield.geometry import Plane
 from hounsfield.image import Image
 
 _KEEPS_GEOMETRY = ("nifti", "nrrd", "metaimage", "mgh", "minc")
-# Cut from a name before the new suffix is put on; a UID's last number is no suffix.
-_SUFFIXES = (".dcm", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".npz", ".csv",
-             ".nrrd", ".nhdr", ".mha", ".mhd", ".mgh", ".mgz", ".mnc")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,8 @@ class Choices:
     voi: bool = False  # the file's own window or VOI LUT
     bits: int = 8  # of the windowed picture: 8 or 16
     plane: int | None = None  # this slice or frame alone
+    suv: Suv | None = None  # PET as SUV
+    fill_gaps: bool = False  # uneven slices onto an even grid
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -38,16 +36,6 @@ class Choices:
             raise UsageError(f"{self.bits} bits", expected="8 or 16")
         if self.window is not None and self.voi:
             raise UsageError("a window and the file's own window", remedy="choose one of them")
-
-
-@dataclass(frozen=True)
-class Done:
-    """One file of a folder: where it went, what was not kept, or why it was not converted."""
-
-    source: Path
-    target: Path | None
-    notes: tuple[str, ...] = ()
-    reason: str | None = None
 
 
 def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
@@ -59,83 +47,41 @@ def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
     """
     if target.exists() and not choices.overwrite:
         raise UsageError("exists already", file=target, remedy="--overwrite replaces it")
-    opened = formats.open(source)
     name = formats.format_of(target)
-    image = formats.read(_one_plane(opened, choices), like=_like(choices))
+    one = formats.named(source)
+    image = formats.read(_one_plane(one, choices), like=_like(choices))
     try:
         formats.write(_spread(image, choices), target)
     except FormatError as error:
         raise FormatError(
-            error.problem, file=opened.source.file, expected=error.expected, remedy=error.remedy
+            error.problem, file=one.file, expected=error.expected, remedy=error.remedy
         ) from error
-    return _lost(opened.header, name)
-
-
-def convert_folder(folder: Path, out: Path, suffix: str, choices: Choices) -> Iterator[Done]:
-    """Convert every image of a folder, keeping the tree; a bad file is told and passed over."""
-    formats.format_of(Path(f"x{suffix}"))
-    taken: set[Path] = set()
-    for file in sorted(folder.rglob("*")):
-        if not file.is_file() or out.resolve() in file.resolve().parents:
-            continue
-        try:
-            found = formats.find(file)
-        except HounsfieldError as error:
-            yield Done(file, None, reason=error.problem)
-            continue
-        for source in found:
-            target = _free(_target(file.relative_to(folder), source, suffix), out, taken)
-            try:
-                yield Done(file, target, tuple(convert(source, target, choices)))
-            except StorageError:
-                raise  # the next file would fare no better
-            except HounsfieldError as error:
-                yield Done(file, None, reason=error.problem)
-
-
-def _target(inside: Path, source: Source, suffix: str) -> Path:
-    stem = inside.name
-    for known in (".gz", *_SUFFIXES):
-        stem = stem[: -len(known)] if stem.lower().endswith(known) and stem != known else stem
-    if source.member is None:
-        return inside.with_name(f"{stem}{suffix}")
-    # A member is a name from inside the file: its parts are kept only where they are plain.
-    plain = "-".join(part for part in source.member.split("/") if part not in ("", ".", ".."))
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in plain)
-    return inside.with_name(stem) / f"{safe}{suffix}"
-
-
-def _free(inside: Path, out: Path, taken: set[Path]) -> Path:
-    """Two files that would have one name (a.png, a.dcm) get numbers."""
-    target, number = out / inside, 1
-    while target in taken:
-        number += 1
-        name, _, rest = inside.name.partition(".")
-        target = out / inside.with_name(f"{name}-{number}.{rest}")
-    taken.add(target)
-    return target
+    return _lost(image, name)
 
 
 def _like(choices: Choices) -> Like | None:
-    if choices.window is None and not choices.voi:
-        return None
-    return Like(window=choices.window, voi=choices.voi)
+    like = Like(choices.window, choices.voi, None, choices.suv, choices.fill_gaps)
+    return None if like == Like() else like
 
 
-def _one_plane(opened: formats.Opened, choices: Choices) -> Source:
+def _one_plane(source: Source, choices: Choices) -> Source:
+    """The slice of a volume, or the frame of a film, that was asked for."""
     if choices.plane is None:
-        return opened.source
-    depth = opened.header.shape[1]
+        return source
+    header = formats.header(source)
+    depth = header.shape[1]
+    if depth == 1 and header.channels[0].time is not None:
+        depth = header.shape[0] // (3 if header.channels[0].colour else 1)
     if not 0 <= choices.plane < depth:
         raise InputError(
-            f"no plane {choices.plane}", file=opened.source.file, expected=f"0 to {depth - 1}"
+            f"no plane {choices.plane}", file=source.file, expected=f"0 to {depth - 1}"
         )
-    return replace(opened.source, frames=(choices.plane, choices.plane + 1))
+    return replace(source, frames=(choices.plane, choices.plane + 1))
 
 
 def _spread(image: Image, choices: Choices) -> Image:
     """A windowed image as whole numbers of 8 or 16 bits."""
-    if _like(choices) is None:
+    if choices.window is None and not choices.voi:
         return image
     if np.isnan(image.array).any():
         raise FormatError(
@@ -147,12 +93,21 @@ def _spread(image: Image, choices: Choices) -> Image:
     return replace(image, array=np.rint(image.array * np.float32(top)).astype(dtype))
 
 
-def _lost(header: Header, name: str) -> list[str]:
-    if header.geometry is None or name in _KEEPS_GEOMETRY:
-        return []
-    size = " × ".join(f"{mm:.4g}" for mm in header.geometry.spacing)
-    what = "pixel size" if isinstance(header.geometry, Plane) else "place and voxel size"
-    return [f"the {what} ({size} mm) is not kept: {name} has no room for it; .nii.gz has"]
+def _lost(image: Image, name: str) -> list[str]:
+    """What the format has no place for, and what was made up on the user's word."""
+    notes = []
+    filled: Any = image.stored.get("filled")
+    if filled:
+        notes.append(
+            f"slices at {len(filled['positions_mm'])} uneven places were resampled linearly "
+            f"onto {filled['slices']} even ones"
+        )
+    if image.geometry is None or name in _KEEPS_GEOMETRY:
+        return notes
+    size = " × ".join(f"{mm:.4g}" for mm in image.geometry.spacing)
+    what = "pixel size" if isinstance(image.geometry, Plane) else "place and voxel size"
+    kept = f"the {what} ({size} mm) is not kept: {name} has no room for it; .nii.gz has"
+    return [*notes, kept]
 
 
 def picture(image: Image, window: tuple[float, float] | None) -> NDArray[np.uint8]:

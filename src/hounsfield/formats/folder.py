@@ -24,7 +24,7 @@ class Contents:
 
     sources: list[Source]
     bad: list[tuple[Path, HounsfieldError]]
-    others: list[Path]  # sound files without a picture: tables, texts, reports, plans
+    others: list[tuple[Path, HounsfieldError]]  # sound files without a picture: tables, plans
 
 
 def is_picture(name: str) -> bool:
@@ -72,7 +72,7 @@ def _volumes(dicom: dict[Path, int], made: Contents) -> list[tuple[int, Source]]
 
 def _set_aside(made: Contents, file: Path, error: HounsfieldError) -> None:
     if isinstance(error, NotAnImage) and not (is_picture(file.name) and _is_unknown(error)):
-        made.others.append(file)
+        made.others.append((file, error))
     else:
         made.bad.append((file, error))
 

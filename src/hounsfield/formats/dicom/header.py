@@ -259,7 +259,12 @@ def facts(tags: Tags, window: tuple[float, float] | None, stored: str) -> Facts:
         model=tags.text("ManufacturerModelName"),
         window=window,
         stored=stored,
+        series=_whole(tags.soft_number("SeriesNumber")),
     )
+
+
+def _whole(number: float | None) -> int | None:
+    return None if number is None else int(number)
 
 
 def age_in_years(age: str | None, born: str | None, seen: str | None) -> float | None:

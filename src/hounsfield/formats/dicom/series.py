@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError, HounsfieldError
-from hounsfield.formats.contract import Header, Like, Source
+from hounsfield.formats.contract import Header, Like, Source, Suv
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
 from hounsfield.formats.dicom.file import open_dicom
@@ -99,12 +99,39 @@ def stack_of(source: Source) -> Stack | None:
 
 def read_stack(source: Source, stack: Stack, like: Like | None) -> Image:
     """The volumes of a stack, or the slices of them that the source names."""
+    if like is not None and like.suv is not None:
+        stack = _as_suv(stack, like.suv)
     if like is not None and like.fill_gaps:
         return _filled(source, stack, like)
     first, last = frame_range(source, len(stack.places))
     head = volume_header(stack, first, last, stack.geometry)
     array = read_volume(stack, first, last, like)
     return Image(array, head.geometry, _in_unit(head.channels, like), _stored(stack))
+
+
+def _as_suv(stack: Stack, kind: Suv) -> Stack:
+    """The same stack with values as SUV; refused where the header lacks what that needs."""
+    from hounsfield.formats.dicom import suv
+
+    tags = [Tags(open_dicom(path, WANTED).elements, path) for path in stack.paths]
+    if tags[0].text("Modality") != "PT":
+        raise FormatError(
+            f"SUV was asked for, and this is {tags[0].text('Modality') or 'of no modality'}",
+            file=stack.paths[0],
+            expected="a PET series (PT)",
+        )
+    times = [time for one in tags if (time := suv.acquired(one)) is not None]
+    factor = suv.factor(suv.pet_of(tags[0], min(times, default=None)), kind)
+    frames = []
+    for frame in stack.frames:
+        slope, intercept = frame.line
+        scale = replace(frame.sheet.scale, unit=suv.UNITS[kind])
+        frames.append(
+            frame._replace(
+                sheet=replace(frame.sheet, scale=scale), line=(slope * factor, intercept * factor)
+            )
+        )
+    return Stack(tuple(frames), name=suv.NAMES[kind])
 
 
 def _filled(source: Source, stack: Stack, like: Like) -> Image:
@@ -172,12 +199,12 @@ def volume_channels(stack: Stack) -> tuple[Channel, ...]:
         return RGB * len(stack.volumes)
     marks = [volume[0].marks for volume in stack.volumes]
     if len(marks) == 1:
-        return (Channel(unit=unit),)
+        return (Channel(stack.name, unit),)
     echoes = {mark.echo for mark in marks}
     times = _times(marks)
     return tuple(
         Channel(
-            name=f"echo {mark.echo:g} ms" if len(echoes) > 1 and mark.echo is not None else "",
+            name=f"echo {mark.echo:g} ms" if len(echoes) > 1 and mark.echo else stack.name,
             unit=unit,
             time=time,
             b_value=mark.b_value,

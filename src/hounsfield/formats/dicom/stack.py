@@ -34,6 +34,7 @@ class Stack:
     """The frames of one image, in the order of their files; a fault shows itself when asked."""
 
     frames: tuple[Frame, ...]
+    name: str = ""  # of the values, where they are more than the series says
 
     @property
     def first(self) -> Frame:
@@ -49,7 +50,7 @@ class Stack:
         counts = [len(place) for place in self.places]
         if min(counts) == max(counts):
             return self
-        return Stack(tuple(sorted(place, key=_in_order)[0] for place in self.places))
+        return Stack(tuple(sorted(place, key=_in_order)[0] for place in self.places), self.name)
 
     @cached_property
     def places(self) -> list[list[Frame]]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from math import exp, inf, log
-from typing import Literal, get_args
+from typing import get_args
 
 from hounsfield.errors import FormatError, UsageError, did_you_mean
+from hounsfield.formats.contract import Suv
 from hounsfield.formats.dicom.pet_header import Pet, acquired, pet_of
 
 __all__ = ["NAMES", "UNITS", "Kind", "Pet", "acquired", "factor", "pet_of", "uptake"]
 
-Kind = Literal["bw", "lbm", "lbm-james", "bsa"]
+Kind = Suv
 UNITS: dict[Kind, str] = {"bw": "g/mL", "lbm": "g/mL", "lbm-james": "g/mL", "bsa": "cm2/mL"}
 NAMES: dict[Kind, str] = {
     "bw": "SUV",
