@@ -27,11 +27,21 @@ from hounsfield.geometry import Patient, Plane
 from hounsfield.image import RGB, Image
 
 PIXELS = np.arange(20, dtype=np.uint8).reshape(4, 5) * 12
+
+
+def _analyze(path: Path) -> None:
+    header = path.with_suffix(".hdr")
+    formats.load("analyze").write_pair(Image.from_numpy(PIXELS), header)  # type: ignore[attr-defined]
+    header.rename(path)
+
+
 SAMPLES: dict[str, Callable[[Path], None]] = {
     "nifti": lambda path: formats.load("nifti").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
+    "analyze": _analyze,
     "nrrd": lambda path: formats.load("nrrd").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "metaimage": lambda path: formats.load("metaimage").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "mgh": lambda path: formats.load("mgh").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
+    "minc": lambda path: formats.load("minc").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "png": lambda path: Picture.fromarray(PIXELS).save(path, "PNG"),
     "thermal": lambda path: path.write_bytes(thermal_files.thermal_jpeg()) and None,
     "jpeg": lambda path: Picture.fromarray(PIXELS).save(path, "JPEG", quality=95),

@@ -31,7 +31,7 @@ CALIBRATIONS: dict[bytes, Calibration] = {
     b"hounsfield: pixel spacing measured at the detector": "detector",
     b"hounsfield: pixel spacing of unknown calibration": "unknown",
 }
-_NOTES = {name: note for note, name in CALIBRATIONS.items()}
+NOTES = {name: note for note, name in CALIBRATIONS.items()}
 _CODES = {kind: code for code, (kind, numbers) in DATATYPES.items() if numbers == 1}
 _LONGEST = 32_767
 _RGB = 128
@@ -134,7 +134,7 @@ def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
         _place(header, image.geometry)
     elif isinstance(image.geometry, Plane):
         header["pixdim"][1:4] = (*image.geometry.spacing, 1 if image.shape[1] == 1 else 0)
-        header["descrip"] = _NOTES[image.geometry.calibration]
+        header["descrip"] = NOTES[image.geometry.calibration]
     else:
         header["xyzt_units"] = 0
         header["descrip"] = NO_GEOMETRY
