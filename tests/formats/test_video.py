@@ -420,9 +420,9 @@ def yuv_frame(rgb: np.ndarray, matrix: str, full: bool, pixels: str = "yuv444p")
     for number, (plane, values) in enumerate(
         zip(frame.planes, coded(rgb, matrix, full), strict=True)
     ):
-        values = values[::2, ::2] if number and "420" in pixels else values
+        stored = values[::2, ::2] if number and "420" in pixels else values
         whole = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        whole[: values.shape[0], : values.shape[1]] = values
+        whole[: stored.shape[0], : stored.shape[1]] = stored
     frame.colorspace, frame.color_range = CODES[matrix], 2 if full else 1
     return frame
 
@@ -533,14 +533,14 @@ def test_damage_refuses_the_frames_it_touches_and_no_others(
         for number in range(len(clip)):
             try:
                 found = clip.frame(number)
-            except FormatError as error:
-                assert f"frame {number} " in str(error)
+            except FormatError:
                 lost.append(number)
             else:
-                if len(clip) == FRAMES and np.array_equal(found.array, good[number]):
+                if np.array_equal(found.array, good[number]):
                     kept.append(number)
-        assert set(range(20)) <= set(kept) or len(clip) != FRAMES
-        assert lost or clip.index.damage
+        assert len(clip) == FRAMES
+        assert lost
+        assert sorted(kept + lost) == list(range(FRAMES))  # none is silently another
         assert all(20 <= number < 45 for number in lost)
 
 
@@ -559,8 +559,8 @@ def test_a_cut_off_video_gives_its_beginning_or_an_error(
             assert (np.diff(shown) > 0).all()
             if not name.endswith((".avi", ".264", ".265", ".m2v")):  # they know no times
                 assert shown == np.rint(clip.times() * 25).astype(int).tolist()
-    except FormatError as error:
-        assert error.file == path
+    except FormatError as refused:
+        assert refused.file == path  # noqa: PT017  # either outcome is right
 
 
 def test_no_video_inside(tmp_path: Path, cine: np.ndarray) -> None:

@@ -21,7 +21,7 @@ BACK = 2  # key frames further back to begin at, where decoding from the nearest
 UNKNOWN = 64  # packets after a seek whose row may be unknown until one is recognised
 
 
-class _Astray(Exception):
+class _AstrayError(Exception):
     """The packets are not those of the index."""
 
 
@@ -84,11 +84,11 @@ class Decoder:
             return self._recent[number]
         try:
             return self._reached(number)
-        except _Astray:
+        except _AstrayError:
             self._open_anew()
         try:
             return self._reached(number)
-        except _Astray:
+        except _AstrayError:
             raise FormatError(
                 "the video changed while it was read", file=name_of(self._file), remedy="try again"
             ) from None
@@ -159,7 +159,7 @@ class Decoder:
         if packet is None:
             return len(self._index.packets.size), None
         if row >= len(self._index.packets.size) or packet.size != self._index.packets.size[row]:
-            raise _Astray
+            raise _AstrayError
         if packet.is_corrupt:
             self._bad.append(row)
         self._row = row + 1

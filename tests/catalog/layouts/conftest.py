@@ -156,6 +156,17 @@ def kaggle_digits(root: Path) -> None:
     table(root / "test.csv", pixels, (1, 2, 3, 4))
 
 
+def video_intervals(root: Path) -> None:
+    touch(root, "films/a.mp4", "films/b.mkv", "films/c.mp4")
+    table(
+        root / "intervals.csv",
+        ("video", "start", "end", "label", "patient"),
+        ("a.mp4", 0, "2.5", "polyp", "p1"),
+        ("a.mp4", "0:10", "0:12", "none", ""),
+        ("b.mkv", 5, 5.5, "polyp", ""),
+    )
+
+
 def labelled_table(root: Path) -> None:
     touch(root, "images/a.png", "images/b.png", "images/c.png")
     table(
@@ -180,6 +191,7 @@ EXAMPLES: dict[str, Build] = {
     "autopet": autopet,
     "medmnist": medmnist,
     "kaggle-digits": kaggle_digits,
+    "video-intervals": video_intervals,
     "table": labelled_table,
     "files": files,
 }

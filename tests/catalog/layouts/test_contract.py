@@ -21,6 +21,7 @@ COUNTS = {
     "autopet": 4,
     "medmnist": 6,
     "kaggle-digits": 2,
+    "video-intervals": 5,
     "table": 3,
     "files": 4,
 }

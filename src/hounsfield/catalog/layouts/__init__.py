@@ -18,6 +18,7 @@ LAYOUTS = {
     "autopet": "hounsfield.catalog.layouts.autopet",
     "medmnist": "hounsfield.catalog.layouts.medmnist",
     "kaggle-digits": "hounsfield.catalog.layouts.kaggle_digits",
+    "video-intervals": "hounsfield.catalog.layouts.video_intervals",
     "class-folders": "hounsfield.catalog.layouts.class_folders",
     "table": "hounsfield.catalog.layouts.table",
     "files": "hounsfield.catalog.layouts.files",  # anything else: every readable file, no labels
