@@ -35,6 +35,17 @@ def _analyze(path: Path) -> None:
     header.rename(path)
 
 
+def _mp4(path: Path) -> None:
+    """Three grey frames; the index at the end, so that a cut file has none."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w", format="mp4") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "yuv420p"
+        for _ in range(3):
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((16, 16), 90, "u1"), "gray")))
+        out.mux(stream.encode())
+
+
 SAMPLES: dict[str, Callable[[Path], None]] = {
     "nifti": lambda path: formats.load("nifti").write(Image.from_numpy(PIXELS), path),  # type: ignore[attr-defined]
     "analyze": _analyze,
@@ -54,6 +65,7 @@ SAMPLES: dict[str, Callable[[Path], None]] = {
         )
         and None
     ),
+    "video": _mp4,
 }
 WRITABLE = sorted({formats.load(name).SUFFIX for name in formats.FORMATS
                    if hasattr(formats.load(name), "write")})  # fmt: skip

@@ -563,6 +563,25 @@ def test_a_cut_off_video_gives_its_beginning_or_an_error(
         assert refused.file == path  # noqa: PT017  # either outcome is right
 
 
+@pytest.mark.parametrize(
+    "name", [n for n in CONTAINERS if n.endswith((".mp4", ".mov", ".avi", ".mkv"))]
+)
+def test_the_whole_of_a_cut_off_video_is_refused_with_the_bytes(
+    name: str, videos: Path, tmp_path: Path
+) -> None:
+    data = (videos / name).read_bytes()
+    assert Clip.open(videos / name).index.damage is None
+    (tmp_path / name).write_bytes(data[:-20])
+    try:
+        video.header(Source.of(tmp_path / name))
+    except FormatError:
+        return  # without its end an MP4 may have no index
+    with pytest.raises(FormatError, match=f"ends after {len(data) - 20:,} of {len(data):,} bytes"):
+        video.read(Source.of(tmp_path / name))
+    assert number_on(video.read(Source.of(tmp_path / name, "frame/7")).array) == 7
+    assert "the file ends after" in str(video.header(Source.of(tmp_path / name)).facts.stored)
+
+
 def test_no_video_inside(tmp_path: Path, cine: np.ndarray) -> None:
     path = tmp_path / "sound.mp4"
     with av.open(str(path), "w") as out:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.video_file import File, library, name_of, opened
+from hounsfield.formats.video_whole import cut_off
 
 TRIED = 24  # frames that are decoded to see whether the time stamps tell the truth
 MAX_PACKETS = 1 << 25  # a year of one frame a second
@@ -149,7 +150,7 @@ def _index(file: File) -> Index:
     if shown is None:
         seen = _decoded(file, packets, None, seen.strict)
         shown = np.array(seen.rows, np.int64)
-    return _finished(shown, packets, seen)
+    return _finished(shown, packets, seen, cut_off(file))
 
 
 def _packets(container: Any, stream: Any, file: File) -> Packets:
@@ -246,7 +247,7 @@ def _decoded(file: File, packets: Packets, limit: int | None, strict: bool = Tru
     return Seen(list(seen), interlaced, faults, strict)
 
 
-def _finished(shown: Rows, packets: Packets, seen: Seen) -> Index:
+def _finished(shown: Rows, packets: Packets, seen: Seen, cut: str | None) -> Index:
     """The index of frames in their order: where each begins to be decodable, and its time."""
     number = np.full(len(packets.size), -1, np.int64)
     number[shown] = np.arange(len(shown))
@@ -260,7 +261,7 @@ def _finished(shown: Rows, packets: Packets, seen: Seen) -> Index:
     first = _first_key(packets)
     start = np.where(place >= 0, keys[place], first) if len(keys) else np.full(len(shown), first)
     time, end = _times(shown, packets)
-    damage = _missing(packets, shown, seen)
+    damage = cut or _missing(packets, shown, seen)
     start = start.astype(np.int64)
     return Index(shown, start, time, end, packets, seen.interlaced, seen.strict, damage)
 
