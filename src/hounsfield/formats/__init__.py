@@ -21,6 +21,7 @@ FORMATS = {
     "nrrd": "hounsfield.formats.nrrd",
     "metaimage": "hounsfield.formats.metaimage",
     "mgh": "hounsfield.formats.mgh",
+    "minc": "hounsfield.formats.minc",
     "png": "hounsfield.formats.png",
     "thermal": "hounsfield.formats.thermal",  # a JPEG too, so asked before
     "jpeg": "hounsfield.formats.jpeg",
