@@ -11,6 +11,8 @@ COMMANDS = {
     "phantom": ("phantom:app", "Simulate data with known truth, in a public layout."),
     "info": ("info:info", "What is this file or folder?"),
     "convert": ("convert:convert", "Any readable format to any writable one, geometry exact."),
+    "thermal": ("thermal:thermal", "Temperatures of a radiometric JPEG, in °C."),
+    "spectra": ("spectra:spectra", "Reflectance and spectra of a hyperspectral cube."),
     "index": ("index:index", "Folders of images become a catalog."),
     "split": ("split:split", "Share a catalog out by patient."),
     "audit": ("audit:audit", "Duplicates, leaks, label conflicts and shortcuts."),
@@ -22,6 +24,8 @@ COMMANDS = {
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
     "n4": ("n4:n4", "Divide an MR volume by its bias field."),
     "quality": ("quality:quality", "Noise, SNR, motion and ghosting of volumes."),
+    "vectorise": ("vectorise:vectorise", "Images as a matrix of features, for scikit-learn."),
+    "pet-ct": ("pet_ct:pet_ct", "PET in SUV and its CT or MR on one grid."),
     "layouts": ("layouts:layouts", "The public data sets' layouts, and how to get each."),
 }
 

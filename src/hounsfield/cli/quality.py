@@ -60,8 +60,8 @@ def _table(measured: list[Measured]) -> Table:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for one in measured:
-        name = Text(one.name or "(hidden)")  # brackets in it are no markup
-        table.add_row(str(one.image), name, one.size, *_cells(one))
+        shown = Text(one.name or "(hidden)")  # brackets in it are no markup
+        table.add_row(str(one.image), shown, one.size, *_cells(one))
     return table
 
 
