@@ -157,7 +157,7 @@ def test_header_members_and_choices(camera_file: Any) -> None:
     path = camera_file(made.jpeg(made.container(data)))
     assert formats.sniff(path) == "thermal"
     head = formats.header(path)
-    assert (head.facts.model, head.modality, head.channels[0].unit) == ("FLIR T1020", "TG", "°C")
+    assert (head.facts.model, head.modality, head.channels[0].unit) == ("T1020", "TG", "°C")
     image = formats.read(path, like=Like(window=(30.0, 40.0)))
     assert 0 <= image.array.min() <= image.array.max() <= 1
     assert formats.read(f"{path}#palette").shape == (3, 1, 48, 64)

@@ -145,6 +145,11 @@ def test_smoothing_keeps_polynomials_and_gives_their_slopes() -> None:
     np.testing.assert_allclose(sp.smooth(stack), stack, atol=1e-9)
     slope = sp.smooth(curve, derivative=1, step=4.0)
     np.testing.assert_allclose(slope, 0.02 - 0.001 * (nm - 800), atol=1e-9)
+    holes = curve.copy()
+    holes[[2, 25]] = np.nan
+    unknown = np.isnan(sp.smooth(holes, window=7))
+    np.testing.assert_array_equal(np.flatnonzero(unknown), [*range(6), *range(22, 29)])
+    np.testing.assert_allclose(sp.smooth(holes, window=7)[~unknown], curve[~unknown], atol=1e-9)
     noisy = curve + RNG.normal(0, 0.1, nm.size)
     assert np.std(sp.smooth(noisy) - curve) < 0.6 * np.std(noisy - curve)
     for window, order in ((10, 2), (3, 3), (51, 2)):

@@ -88,7 +88,7 @@ def header(source: Source) -> Header:
             modality="TG",  # thermography, PS3.3 C.7.3.1.1.1
             facts=Facts(
                 manufacturer="FLIR",
-                model=_camera(found).model,
+                model=(_camera(found).model or "").removeprefix("FLIR ") or None,
                 stored=f"raw signal, 16 bits, {coded.codec}",
             ),
         )

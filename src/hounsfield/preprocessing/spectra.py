@@ -209,12 +209,13 @@ def smooth(
     """Spectra (…, bands) after Savitzky and Golay's filter, Anal. Chem. 36 (1964) 1627.
 
     A polynomial of `order` over `window` bands; `derivative` 1 or 2 gives slopes, per `step` nm
-    from band to band. At both ends the last polynomial goes on. A NaN makes those within half a
-    window NaN.
+    from band to band. At both ends the last polynomial goes on. A value that no finite window
+    gives is NaN.
 
     Raises:
         UsageError: a window that is even, not above the order, or longer than the spectrum.
     """
+    from scipy.ndimage import maximum_filter1d
     from scipy.signal import savgol_filter
 
     array = np.asarray(values, np.float64)
@@ -223,7 +224,15 @@ def smooth(
             f"a window of {window} bands for order {order}, derivative {derivative}",
             expected=f"odd, above the order, at most {array.shape[-1]} bands",
         )
-    smoothed: NDArray[np.float64] = savgol_filter(array, window, order, derivative, step, axis=-1)
+    unknown = ~np.isfinite(array)
+    known = np.where(unknown, 0.0, array)
+    smoothed: NDArray[np.float64] = savgol_filter(known, window, order, derivative, step, axis=-1)
+    if unknown.any():
+        spoiled = maximum_filter1d(unknown, window, axis=-1, mode="nearest")
+        half = window // 2
+        spoiled[..., :half] |= unknown[..., :window].any(-1, keepdims=True)
+        spoiled[..., -half:] |= unknown[..., -window:].any(-1, keepdims=True)
+        smoothed[spoiled] = np.nan
     return smoothed
 
 
