@@ -76,8 +76,22 @@ class Stack:
         counts = [len(place) for place in self.places]
         if min(counts) != max(counts):
             raise self._unequal(counts)
+        self._check_in_line()
         sorted_places = _agreeing([sorted(place, key=_in_order) for place in self.places])
         return [list(volume) for volume in zip(*sorted_places, strict=True)]
+
+    def _check_in_line(self) -> None:
+        """Frames at one distance along the normal must lie at one place, not side by side."""
+        for place in self.places:
+            for frame in place[1:]:
+                if max(map(abs, np.subtract(frame.position, place[0].position))) > SAME:
+                    raise GeometryError(
+                        f"pictures lie side by side in one plane, at {place[0].position} and "
+                        f"{frame.position} mm",
+                        file=frame.sheet.file.path,
+                        expected="slices that lie above each other",
+                        remedy="read them one by one",
+                    )
 
     @cached_property
     def offsets(self) -> NDArray[np.float64]:
@@ -244,7 +258,8 @@ def _acquisitions(frames: list[Frame]) -> list[Stack]:
         return [whole]
     repeated = max(len(place) for place in whole.places) > 1
     is_ct = frames[0].sheet.kind[3] == "CT"
-    if all(map(_is_volume, parts)) and ((repeated and is_ct) or not _is_volume(whole)):
+    apart = is_ct if repeated else not _is_volume(whole)
+    if apart and all(map(_is_volume, parts)):
         return parts
     return [whole]
 

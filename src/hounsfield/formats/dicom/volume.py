@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import FormatError
+from hounsfield.errors import FormatError, HounsfieldError
 from hounsfield.formats.contract import Like
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.file import EXPLICIT_LITTLE, IMPLICIT_LITTLE, open_dicom
@@ -25,7 +25,7 @@ from hounsfield.formats.guard import check_promise, refusing
 _PLAIN = (IMPLICIT_LITTLE, EXPLICIT_LITTLE)
 
 
-class _DoesNotFit(Exception):  # noqa: N818  (caught in this file: the values need a wider type)
+class _DoesNotFit(HounsfieldError):  # noqa: N818  (caught in this file: a wider type is needed)
     """Whole numbers beyond the type that the header suggests."""
 
 
@@ -162,7 +162,7 @@ def _read_plain(frame: Frame, target: NDArray[Any]) -> None:
     limits = np.iinfo(target.dtype)
     ends = [low * slope + intercept, high * slope + intercept]
     if min(ends) < limits.min or max(ends) > limits.max:
-        raise _DoesNotFit
+        raise _DoesNotFit("values beyond 16 bits")
     # Arithmetic wraps on the way and is exact in the end, since the ends fit.
     if slope != 1:
         target *= np.array(int(slope)).astype(target.dtype)
@@ -214,5 +214,5 @@ def _any(frame: Frame, like: Like | None, dtype: np.dtype[np.generic]) -> NDArra
     tags = Tags(elements, sheet.file.path)
     found = values.viewed(stored, form, _scale(frame), tags, like)[:, 0]
     if dtype.kind in "iu" and found.dtype.kind == "f":
-        raise _DoesNotFit
+        raise _DoesNotFit("values beyond 16 bits")
     return found
