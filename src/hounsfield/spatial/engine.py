@@ -29,7 +29,7 @@ def sampled(array: NDArray[Any], places: Places, order: int, fill: float | None)
     if order not in ORDERS:
         names = ", ".join(f"{number} ({name})" for number, name in ORDERS.items())
         raise UsageError(f"an order of {order!r}", expected=names)
-    source = _plain(array)
+    source = _plain(array, order)
     out = np.empty((len(array), *places.shape), result_type(array.dtype, order))
     outside = _outside(places, array.shape[1:])
     for volume, target in zip(source, out, strict=True):
@@ -67,9 +67,9 @@ def fill_value(volume: NDArray[Any], fill: float | None, dtype: np.dtype[Any]) -
     return dtype.type(fill)
 
 
-def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """The same values in a type that the compiled loops know."""
-    if array.dtype == np.float16:
+def _plain(array: NDArray[Any], order: int) -> NDArray[Any]:
+    """The same values in a type that the compiled loops know; nearest ones are moved as bits."""
+    if array.dtype == np.float16 and order:
         return array.astype(np.float32)
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 

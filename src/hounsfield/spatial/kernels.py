@@ -183,23 +183,38 @@ def nearest_rows(volume, where, bounds, numbers, out):  # type: ignore[no-untype
 @njit(nogil=True, cache=True, fastmath={"contract"})
 def linear_rows(volume, where, bounds, numbers, out):  # type: ignore[no-untyped-def]
     """Fill `out` (Y, X), each voxel between the eight of `volume` (Z, Y, X) around its place."""
-    zero = out.dtype.type(0)
+    real = out.dtype.type
+    nan = real(np.nan)
+    flat = volume.reshape(-1)
+    down, deep = np.uint64(volume.shape[2]), np.uint64(volume.shape[1] * volume.shape[2])
+    right = np.uint64(1)
     at, kind, ramp = _buffers(out.shape[1])
     corner, parts = np.empty(out.shape[1], np.float64), np.empty((3, out.shape[1]), out.dtype)
-    pz, py, px = at[0], at[1], at[2]
+    (pz, py, px), (u, v, w) = (at[0], at[1], at[2]), (parts[0], parts[1], parts[2])
     for y in range(out.shape[0]):
         _row(where, y, bounds, (at, kind, ramp))
         _corners(at, volume.shape, corner, parts)
         line = out[y]
         for x in range(line.size):
-            if kind[x] == INNER:
-                line[x] = _between_eight(volume, corner[x], parts, x)
-                if not np.isnan(line[x]):
-                    continue
             if kind[x] == OUTSIDE:
                 line[x] = numbers[0]
-            else:  # at an edge, or a NaN that perhaps has no weight
-                line[x] = _linear_with_care(volume, (pz[x], py[x], px[x]), zero)
+                continue
+            value = nan
+            if kind[x] == INNER:
+                a = np.uint64(np.int64(corner[x]))
+                b, c = a + down, a + deep
+                d = c + down
+                p, q, r, s = real(flat[a]), real(flat[b]), real(flat[c]), real(flat[d])
+                p += w[x] * (real(flat[a + right]) - p)
+                q += w[x] * (real(flat[b + right]) - q)
+                r += w[x] * (real(flat[c + right]) - r)
+                s += w[x] * (real(flat[d + right]) - s)
+                p += v[x] * (q - p)
+                r += v[x] * (s - r)
+                value = p + u[x] * (r - p)
+            if np.isnan(value):  # at an edge, or beside a NaN that perhaps has no weight
+                value = _linear_with_care(volume, (pz[x], py[x], px[x]), real(0))
+            line[x] = value
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
@@ -212,25 +227,6 @@ def _corners(at, shape, corner, parts):  # type: ignore[no-untyped-def]
         i, j, k = np.floor(pz[x]), np.floor(py[x]), np.floor(px[x])
         corner[x] = (i * height + j) * width + k
         u[x], v[x], w[x] = pz[x] - i, py[x] - j, px[x] - k
-
-
-@njit(nogil=True, cache=True, fastmath={"contract"})
-def _between_eight(volume, corner, parts, x):  # type: ignore[no-untyped-def]
-    real = parts.dtype.type
-    u, v, w = parts[0, x], parts[1, x], parts[2, x]
-    _, height, width = volume.shape
-    flat = volume.reshape(-1)
-    a, right = np.uint64(np.int64(corner)), np.uint64(1)
-    b, c = a + np.uint64(width), a + np.uint64(width * height)
-    d = c + np.uint64(width)
-    p, q, r, s = real(flat[a]), real(flat[b]), real(flat[c]), real(flat[d])
-    p += w * (real(flat[a + right]) - p)
-    q += w * (real(flat[b + right]) - q)
-    r += w * (real(flat[c + right]) - r)
-    s += w * (real(flat[d + right]) - s)
-    p += v * (q - p)
-    r += v * (s - r)
-    return p + u * (r - p)
 
 
 @njit(nogil=True, cache=True, fastmath={"contract"})
