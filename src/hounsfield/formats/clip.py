@@ -153,10 +153,11 @@ class Clip:
         """The frames shown at 0, `seconds`, 2 `seconds`, …, each once."""
         if not (np.isfinite(seconds) and seconds > 0):
             raise UsageError(f"every {seconds} seconds", remedy="give a time above 0")
-        step = Fraction(seconds)
-        times = (k * step for k in range(int(Fraction(self.duration) / step) + 1))
-        numbers = (self.index.shown_at(time) for time in times)
-        return self._stream(dict.fromkeys(n for n in numbers if n < len(self)))
+        step = Fraction(seconds) / self.index.packets.tick
+        edges = [*self.index.time.tolist(), self.index.end]
+        firsts = (-(-edge // step) * step for edge in edges[:-1])  # the moment after each frame
+        shown = (first < end for first, end in zip(firsts, edges[1:], strict=True))
+        return self._stream(number for number, one in enumerate(shown) if one)
 
     def scenes(self, threshold: float = CUT) -> Iterator[Image]:
         """The first frame of each scene; `cuts` tells their numbers."""

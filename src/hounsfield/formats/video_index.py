@@ -29,6 +29,7 @@ from hounsfield.formats.video_whole import cut_off
 TRIED = 24  # frames that are decoded to see whether the time stamps tell the truth
 MAX_PACKETS = 1 << 25  # a year of one frame a second
 NONE = -(1 << 62)  # a time stamp or position that is not given
+FAR = 1 << 60  # ticks; a time stamp beyond is none
 _KEPT = 64  # indexes in memory; an hour of 25 frames a second takes 5 MB
 _kept: OrderedDict[tuple[str, int, int], Index] = OrderedDict()
 _lock = threading.Lock()
@@ -162,7 +163,7 @@ def _packets(container: Any, stream: Any, file: File) -> Packets:
         for packet in numbered(container, stream):
             told = (packet.pts, packet.dts, packet.pos, packet.size, packet.duration)
             for column, value in zip(numbers, told, strict=True):
-                column.append(NONE if value is None or abs(value) > -NONE else value)
+                column.append(NONE if value is None or abs(value) > FAR else value)
             marks = (packet.is_keyframe, packet.is_corrupt, packet.is_discard)
             for column, mark in zip(flags, marks, strict=True):
                 column.append(bool(mark))
