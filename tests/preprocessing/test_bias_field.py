@@ -147,6 +147,13 @@ def test_a_real_brain(real_data: Path) -> None:
     assert np.array_equal(found.image.geometry.affine, image.geometry.affine)
 
 
+def test_a_real_diffusion_image(real_data: Path) -> None:
+    image = formats.read(real_data / "minc" / "mincex_diff-B0.mnc")
+    found = correct_bias(image, how=N4(shrink=8, iterations=(20, 20, 20)))
+    assert found.cv_after[0] < found.cv_before[0]
+    assert np.array_equal(found.image.geometry.affine, image.geometry.affine)
+
+
 def test_hippocampi(real_data: Path) -> None:
     folder = real_data / "hippocampus" / "Task04_Hippocampus" / "imagesTr"
     for path in sorted(folder.glob("hippo*.nii.gz"))[:2]:

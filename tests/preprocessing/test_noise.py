@@ -47,7 +47,7 @@ def test_hu_have_noise_and_no_ratio() -> None:
     assert found.snr is None
 
 
-@pytest.mark.parametrize("how", ["stripped", "crop", "tissue", "ghosts"])
+@pytest.mark.parametrize("how", ["stripped", "crop", "tissue", "dim tissue", "ghosts"])
 def test_air_is_used_only_where_it_is_noise(how: str) -> None:
     array = rician(20).array.copy()
     if how == "stripped":
@@ -56,6 +56,8 @@ def test_air_is_used_only_where_it_is_noise(how: str) -> None:
         array = array[:, :, 30:60, 30:50].copy()
     elif how == "tissue":  # what is around the body is bright, as in a crop within the head
         array[0][body() == 0] += 300
+    elif how == "dim tissue":  # and varies as noise would
+        array[0][body() == 0] *= 10
     else:  # a few bright streaks move the median little
         array[:, :, 40:44, :] += 60 * (body() == 0)[:, 40:44, :]
     found = noise(Image(array))

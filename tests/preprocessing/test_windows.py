@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -43,6 +46,12 @@ def test_its_ends_by_hand() -> None:
     np.testing.assert_allclose(shown.array.ravel(), [0, 0.5, 1, 1, 0], atol=1e-6)
     assert shown.geometry is image.geometry
     assert shown.channels == (Channel("chest"),)
+
+
+def test_the_guide_tells_the_same() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "mr_ct.md").read_text().replace("−", "-")
+    told = re.findall(r"([a-z-]+) (-?\d+)/(\d+)", guide)
+    assert {name: (float(c), float(w)) for name, c, w in told} == WINDOWS
 
 
 def test_names_are_read_kindly_and_slips_answered() -> None:
