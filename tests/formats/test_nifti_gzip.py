@@ -15,8 +15,8 @@ import pytest
 import SimpleITK
 
 from hounsfield import formats
-from hounsfield.errors import FormatError
-from hounsfield.formats import nifti_gzip
+from hounsfield.errors import FormatError, HounsfieldError
+from hounsfield.formats import analyze, nifti, nifti_gzip
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
 
@@ -191,3 +191,32 @@ def test_files_of_several_members_are_read(tmp_path: Path, volume: Image) -> Non
     path = tmp_path / "y.nii.gz"
     path.write_bytes(b"".join(gzip.compress(plain[at : at + 999]) for at in range(0, 44000, 999)))
     np.testing.assert_array_equal(formats.read(path).array, volume.array)
+
+
+@pytest.mark.parametrize("kind", ["parts", "nifti pair", "analyze"])
+def test_damaged_files_end_in_an_image_or_our_error(
+    tmp_path: Path, volume: Image, kind: str
+) -> None:
+    """Seeded: flipped bits, absurd numbers, cut ends, in the first kilobyte and elsewhere."""
+    path = tmp_path / ("x.nii.gz" if kind == "parts" else "x.hdr")
+    plain = Image(volume.array, None)
+    {"parts": nifti.write, "nifti pair": nifti.write_pair, "analyze": analyze.write_pair}[kind](
+        plain, path
+    )
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(11), 0
+    for number in range(150):
+        data = bytearray(whole)
+        at = int(rng.integers(min(len(data), 700) if number % 3 else len(data)))
+        match number % 3:
+            case 0:
+                data[at] ^= 1 << int(rng.integers(8))
+            case 1:
+                data[at : at + 4] = (b"\xff" * 4, b"\x7f\xff\xff\xff", bytes(4))[number // 3 % 3]
+            case _:
+                del data[at:]
+        path.write_bytes(data)
+        try:
+            assert formats.read(path).array.nbytes < 1 << 28
+        except HounsfieldError:
+            refused += 1
+    assert 30 < refused < 150
