@@ -155,7 +155,7 @@ def test_nifti_as_autopet_has_it_equals_the_dicom(
 
 def test_a_planted_shift_is_the_one_in_the_truth(tmp_path: Path) -> None:
     moved = COARSE.model_copy(
-        update={"shift": (16.0, -24.0, 30.0), "turn": (0.0, 0.0, 8.0), "same_frame": False}
+        update={"shift": (16.0, -24.0, 30.0), "turn": (0.0, 0.0, 8.0), "other_frame": True}
     )
     make(tmp_path / "moved", moved)
     matrix = np.array(json.loads((tmp_path / "moved" / "ras_pet_from_ras_ct.json").read_text()))

@@ -40,7 +40,7 @@ class Settings(BaseModel):
     turn: Three = Field(
         (0.0, 0.0, 0.0), description="degrees about these axes that it is turned in the PET"
     )
-    same_frame: bool = Field(True, description="False: PET and CT tell different frames")
+    other_frame: bool = Field(False, description="PET and CT tell different frames of reference")
     voxel: float = Field(
         4.0, ge=2, le=12, description="PET voxel in mm across; 5/4 of it along; CT's are finer"
     )

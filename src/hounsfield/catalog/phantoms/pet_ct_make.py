@@ -116,7 +116,7 @@ def _truth(case: _Case) -> list[tuple[object, ...]]:
 
 def _dicom(study: Path, case: _Case, rng: Generator) -> int:
     frame = uid(rng)
-    ids = Frames(uid(rng), frame, frame if case.settings.same_frame else uid(rng))
+    ids = Frames(uid(rng), frame, uid(rng) if case.settings.other_frame else frame)
     for name in ("2-CT", "3-PET"):
         (study / name).mkdir(parents=True)
     return write_ct(study / "2-CT", case.ct, case.person, ids, rng) + write_pet(
