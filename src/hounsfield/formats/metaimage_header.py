@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.payload import Payload, numbered, sibling
-from hounsfield.formats.places import patient
+from hounsfield.formats.places import HUGE, patient
 from hounsfield.formats.remarks import KEY
 from hounsfield.geometry import Calibration, Geometry, Plane
 
@@ -82,7 +82,7 @@ class Tags:
             found = np.array([float(word) for word in text.split()])
         except ValueError:
             found = np.array([np.nan])
-        if len(found) != count or not np.isfinite(found).all():
+        if len(found) != count or not (np.abs(found) < HUGE).all():
             raise GeometryError(
                 f"{name} = {text[:80]}", file=self.file, expected=f"{count} finite numbers",
                 remedy="correct the header; a geometry is never guessed",

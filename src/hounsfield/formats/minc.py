@@ -24,7 +24,7 @@ from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.minc_files import CLASSIC, HDF5, Attributes, Container, opened
-from hounsfield.formats.places import along_z, patient
+from hounsfield.formats.places import HUGE, along_z, patient
 from hounsfield.formats.remarks import KEY, Remark, understood
 from hounsfield.geometry import Geometry, Plane
 from hounsfield.image import Channel, Image
@@ -189,7 +189,8 @@ def _cosines(attributes: Attributes, name: str, path: Path) -> NDArray[np.float6
     if "direction_cosines" in attributes:
         along = np.asarray(attributes["direction_cosines"], np.float64).reshape(-1)
     # Some tools scale them to length 1, others take them as they are.
-    if along.shape != (3,) or not abs(np.linalg.norm(along) - 1) < _UNIT:
+    length = float(np.linalg.norm(along)) if np.abs(along).max(initial=0) < 2 else np.inf
+    if along.shape != (3,) or not abs(length - 1) < _UNIT:
         raise GeometryError(
             f"the direction cosines of {name} are {along.tolist()[:4]}", file=path,
             expected="three, of length 1", remedy="correct the header",
@@ -236,14 +237,14 @@ def _scale(container: Container, path: Path) -> _Scale | None:
         )  # fmt: skip
     count = len(high[0])
     leading = high[0] == container.dims[:count] and high[1].shape == container.shape[:count]
-    slope = (high[1] - low[1]) / (valid[1] - valid[0])
-    intercept = low[1] - valid[0] * slope
-    if not leading or not (np.isfinite(slope).all() and np.isfinite(intercept).all()):
+    ends = np.abs([low[1], high[1]])
+    if not leading or not (ends < np.finfo(np.float32).max).all():
         raise FormatError(
             f"image-max of axes {','.join(high[0])[:60]!r} and shape {high[1].shape}", file=path,
             expected="finite, of the image's first axes", remedy="export it again",
         )  # fmt: skip
-    return _Scale(valid, slope, intercept)
+    slope = (high[1] - low[1]) / (valid[1] - valid[0])
+    return _Scale(valid, slope, low[1] - valid[0] * slope)
 
 
 def _valid(container: Container, path: Path) -> tuple[float, float]:
@@ -319,6 +320,6 @@ def _number(attributes: Attributes, name: str, path: Path) -> float | None:
         value = float(np.ravel(attributes[name])[0])
     except (ValueError, TypeError, IndexError):
         value = float("nan")
-    if not np.isfinite(value):
+    if not abs(value) < HUGE:
         raise GeometryError(f"{name} is no finite number", file=path, remedy="correct the header")
     return value

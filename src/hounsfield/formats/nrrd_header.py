@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.payload import Payload, after_lines, numbered, sibling
+from hounsfield.formats.places import HUGE
 
 MAGIC = re.compile(rb"NRRD000[1-9]\r?\n")
 MAX_HEADER = 4 << 20
@@ -267,9 +268,12 @@ def _whole(word: str, field: str, path: Path) -> int:
 
 def _real(word: str, field: str, path: Path) -> float:
     try:
-        return float("nan") if word == "???" else float(word)
+        value = float("nan") if word == "???" else float(word)
     except ValueError:
-        raise FormatError(f"{field}: {word[:40]!r}", file=path, expected="a number") from None
+        value = HUGE
+    if HUGE <= abs(value) < float("inf"):
+        raise FormatError(f"{field}: {word[:40]!r}", file=path, expected="a number below 1e30")
+    return value
 
 
 def vector_of(text: str, field: str, path: Path) -> NDArray[np.float64]:

@@ -10,10 +10,19 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError
 from hounsfield.geometry import Geometry, Patient
 
+_FAR = 1e12  # mm; a header that says more is damaged
+HUGE = 1e30  # of one number in a header: products of such stay finite
+
 
 def patient(affine: NDArray[np.float64], file: Path) -> Patient:
-    """`Patient(affine)`, whose refusal names the file."""
+    """`Patient(affine)`, whose refusal names the file.
+
+    Raises:
+        GeometryError: singular, not finite, or farther than anything is.
+    """
     try:
+        if np.abs(affine).max() > _FAR:
+            raise GeometryError(f"the affine reaches beyond {_FAR:g} mm: {affine.tolist()}")
         return Patient(affine)
     except GeometryError as error:
         raise GeometryError(
