@@ -52,8 +52,20 @@ def test_image_times_field_is_what_was_given(found: BiasCorrected, biased: Image
     assert np.log(found.field.array[0][inside]).mean() == pytest.approx(0, abs=1e-5)
 
 
-def test_the_same_twice(found: BiasCorrected, biased: Image) -> None:
-    assert np.array_equal(correct_bias(biased, how=N4(shrink=2)).field.array, found.field.array)
+@pytest.mark.parametrize("threads", [1, 5])
+def test_the_same_with_any_number_of_threads(
+    threads: int, found: BiasCorrected, biased: Image
+) -> None:
+    from SimpleITK import ProcessObject
+
+    before = ProcessObject.GetGlobalDefaultNumberOfThreads()
+    ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
+    try:
+        again = correct_bias(biased, how=N4(shrink=2))
+        assert ProcessObject.GetGlobalDefaultNumberOfThreads() == threads
+    finally:
+        ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    assert np.array_equal(again.field.array, found.field.array)
 
 
 def test_channels_have_their_own_fields_and_keep_their_names(biased: Image) -> None:

@@ -38,16 +38,17 @@ def n4(
     overwrite
         Replace what exists.
     """
-    from rich.console import Console
-
+    from hounsfield.cli.console import Terminal
     from hounsfield.preprocessing.bias_field import N4
     from hounsfield.workflow.preparing import correct_bias
 
+    terminal = Terminal(times=False)
     how = N4(shrink, (iterations,) * levels)
-    found = correct_bias(source, target, how, mask=mask, picture=figure, overwrite=overwrite)
-    out = Console(soft_wrap=True, highlight=False)
+    with terminal.stage("n4"):
+        terminal.tell("fitting the field", 0, None)
+        found = correct_bias(source, target, how, mask=mask, picture=figure, overwrite=overwrite)
     for channel, (before, after) in enumerate(zip(found.cv_before, found.cv_after, strict=True)):
         which = f", channel {channel}" if len(found.cv_before) > 1 else ""
-        out.print(f"coefficient of variation{which}: {before:.4f} -> {after:.4f}", markup=False)
+        terminal.say(f"coefficient of variation{which}: {before:.4f} -> {after:.4f}")
     for path in filter(None, (target, figure)):
-        out.print(f"{path}", markup=False)
+        terminal.say(str(path))

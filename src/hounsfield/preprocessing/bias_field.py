@@ -6,6 +6,8 @@ computed by SimpleITK.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,16 +109,31 @@ def _field(
     corrector.SetMaximumNumberOfIterations(list(how.iterations))
     corrector.SetNumberOfControlPoints([how.points] * len(factors))
     corrector.SetConvergenceThreshold(how.threshold)
-    # One thread: sums in another order would give other last digits.
-    corrector.SetNumberOfThreads(1)
     small = SimpleITK.Shrink(whole, factors)
-    corrector.Execute(small, _shrunk_mask(marked, small, factors))
+    with _one_thread():
+        corrector.Execute(small, _shrunk_mask(marked, small, factors))
     log = SimpleITK.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(whole)).reshape(
         channel.shape
     )
     log -= log[where].mean(dtype=np.float64).astype(np.float32)
     field: NDArray[np.float32] = np.exp(log, dtype=np.float32)
     return field
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """ITK adds the threads' sums up, so another number of them would give other last digits.
+
+    Only the default of the whole library reaches the filters within N4.
+    """
+    from SimpleITK import ProcessObject
+
+    before = ProcessObject.GetGlobalDefaultNumberOfThreads()
+    ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    try:
+        yield
+    finally:
+        ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _plain_itk(array: NDArray[Any]) -> Any:
