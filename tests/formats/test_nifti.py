@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hounsfield import formats
-from hounsfield.errors import FormatError, GeometryError, UsageError
+from hounsfield.errors import FormatError, GeometryError, StorageError, UsageError
 from hounsfield.formats import nifti
 from hounsfield.formats.contract import Source
 from hounsfield.formats.nifti_header import DATATYPES
@@ -523,3 +523,24 @@ def test_a_value_too_large_for_its_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.nii").write_bytes(data)
     with pytest.raises(FormatError, match="overflow"):
         formats.read(tmp_path / "x.nii")
+
+
+@pytest.mark.parametrize("last", [".img", ".hdr"])
+def test_a_failing_disk_never_mixes_two_pairs(
+    tmp_path: Path, oblique: Image, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Old header and new voxels must not stand side by side, whichever step fails."""
+    nifti.write_pair(oblique, tmp_path / "x.hdr")
+    old = (tmp_path / "x.img").read_bytes()
+    place = Path.replace
+
+    def fail(self: Path, target: Path) -> Path:
+        if target.suffix == last:
+            raise OSError(5, "Input/output error")
+        return place(self, target)
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(StorageError):
+        nifti.write_pair(Image(oblique.array[:, :2] + 1), tmp_path / "x.hdr")
+    assert not (tmp_path / "x.hdr").exists()
+    assert ((tmp_path / "x.img").read_bytes() == old) == (last == ".img")
