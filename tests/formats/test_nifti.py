@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hounsfield import formats
-from hounsfield.errors import FormatError, GeometryError, StorageError, UsageError
-from hounsfield.formats import nifti
+from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.contract import Source
 from hounsfield.formats.nifti_header import DATATYPES
 from hounsfield.geometry import Patient, Plane
-from hounsfield.image import Channel, Image
+from hounsfield.image import Image
 
 DATA = Path(nib.__file__).parent / "tests/data"
 FILES = sorted(DATA.glob("*.nii*"))
@@ -325,164 +323,6 @@ def test_a_damaged_stream_is_refused(tmp_path: Path) -> None:
         formats.read(path)
 
 
-# ---- pairs
-
-
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("end", ["", ".gz"])
-def test_a_pair_is_one_image_whichever_file_is_given(
-    tmp_path: Path, version: int, end: str, oblique: Image
-) -> None:
-    assert isinstance(oblique.geometry, Patient)
-    kind = nib.Nifti1Pair if version == 1 else nib.Nifti2Pair
-    theirs = kind(oblique.array[0].T, oblique.geometry.affine)
-    theirs.to_filename(tmp_path / f"x.img{end}")
-    header, data = tmp_path / f"x.hdr{end}", tmp_path / f"x.img{end}"
-    expected = [Source(str(tmp_path), (header.name, data.name))]
-    assert formats.find(header) == formats.find(data) == expected
-    for path in (header, data):
-        assert formats.sniff(path) == "nifti"
-        image = formats.read(path)
-        np.testing.assert_array_equal(image.array, oblique.array)
-        assert isinstance(image.geometry, Patient)
-        np.testing.assert_allclose(image.geometry.affine, oblique.geometry.affine, atol=1e-5)
-    np.testing.assert_array_equal(formats.open(data).slab(1, 2).array, oblique.array[:, 1:2])
-
-
-def test_pairs_side_by_side_are_not_mixed(tmp_path: Path) -> None:
-    """x.hdr and x.img beside x.hdr.gz and x.img.gz: each voxel file has its own header."""
-    for end, value in (("", 1), (".gz", 2)):
-        picture = nib.Nifti1Pair(np.full((5, 4, 3), value, np.int16), np.diag([value, 1, 1, 1]))
-        picture.to_filename(tmp_path / f"x.img{end}")
-    for end, value in (("", 1), (".gz", 2)):
-        for name in ("x.hdr", "x.img"):
-            image = formats.read(tmp_path / f"{name}{end}")
-            assert image.array.max() == value
-            assert image.spacing[0] == value
-
-
-def test_voxels_without_their_header_are_of_no_format(tmp_path: Path) -> None:
-    (tmp_path / "x.img").write_bytes(bytes(100))
-    with pytest.raises(FormatError, match="no known image format"):
-        formats.find(tmp_path / "x.img")
-
-
-@pytest.mark.parametrize("name", ["x.hdr", "x.img", "X.IMG", "x.img.gz", "x.hdr.gz"])
-def test_a_written_pair_is_nibabels(tmp_path: Path, oblique: Image, name: str) -> None:
-    nifti.write_pair(oblique, tmp_path / name)
-    assert len(list(tmp_path.iterdir())) == 2
-    theirs = nib.load(tmp_path / name)
-    assert isinstance(theirs, nib.Nifti1Pair)
-    assert isinstance(oblique.geometry, Patient)
-    np.testing.assert_array_equal(np.asarray(theirs.dataobj), oblique.array[0].T)
-    np.testing.assert_allclose(theirs.affine, oblique.geometry.affine, atol=1e-5)
-    np.testing.assert_array_equal(formats.read(tmp_path / name).array, oblique.array)
-
-
-def test_a_pair_has_both_suffixes_or_is_refused(tmp_path: Path, oblique: Image) -> None:
-    with pytest.raises(UsageError, match=r"x\.hdr or x\.img"):
-        nifti.write_pair(oblique, tmp_path / "x.nii")
-    with pytest.raises(FormatError, match="two files"):
-        nifti.write(oblique, tmp_path / "x.img")
-    assert not list(tmp_path.iterdir())
-
-
-# ---- what the values mean
-
-
-def with_intent(path: Path, shape: tuple[int, ...], code: int, name: str = "") -> Image:
-    other = nib.Nifti1Image(np.arange(np.prod(shape), dtype=np.float32).reshape(shape), np.eye(4))
-    other.header.set_intent(code, name=name, allow_unknown=True)
-    other.to_filename(path)
-    return formats.read(path)
-
-
-def test_vectors_lie_along_c_and_go_back_to_their_axis(tmp_path: Path) -> None:
-    image = with_intent(tmp_path / "x.nii", (5, 4, 3, 1, 3), 1007, "warp")
-    assert [channel.name for channel in image.channels] == [f"component {i}" for i in (1, 2, 3)]
-    assert image.stored["intent"]["kind"] == "vectors"
-    formats.write(image, tmp_path / "y.nii.gz")
-    theirs = nib.load(tmp_path / "y.nii.gz")
-    assert theirs.shape == (5, 4, 3, 1, 3)
-    assert theirs.header.get_intent() == ("vector", (), "warp")
-    np.testing.assert_array_equal(flat(np.asarray(theirs.dataobj)), image.array)
-
-
-@pytest.mark.parametrize(
-    ("code", "words", "name"),
-    [(1002, "labels", "labels"), (5, "z score", "z score"), (2001, "time series", ""),
-     (3006, "intent 3006", "")],
-)  # fmt: skip
-def test_an_intent_is_told(tmp_path: Path, code: int, words: str, name: str) -> None:
-    image = with_intent(tmp_path / "x.nii", (5, 4, 3), code, "Miller^Jane")
-    assert image.channels[0].name == name
-    assert image.stored["intent"]["code"] == code
-    assert image.stored["intent"]["name"] == "Miller^Jane"
-    told = formats.header(tmp_path / "x.nii").facts.stored or ""
-    assert words in told
-    assert "Miller" not in told  # a writer's own name may be a person's
-
-
-def test_an_intent_that_cannot_be_written_is_refused(tmp_path: Path, oblique: Image) -> None:
-    for wrong in ({"name": "no code"}, {"code": 1 << 40}, {"code": 5, "parameters": (1,) * 4}):
-        with pytest.raises(FormatError, match="intent"):
-            formats.write(replace(oblique, stored={"intent": wrong}), tmp_path / "x.nii")
-
-
-def test_extensions_are_passed_over_and_counted(tmp_path: Path) -> None:
-    other = nib.Nifti1Image(np.arange(60, dtype=np.int16).reshape(5, 4, 3), np.eye(4))
-    for text in (b"one", b"two" * 5000):
-        other.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
-    for name in ("x.nii", "x.nii.gz", "y.img"):
-        path = tmp_path / name
-        (nib.Nifti1Pair if name == "y.img" else nib.Nifti1Image).from_image(other).to_filename(path)
-        assert formats.read(path).stored["extensions"] == 2
-        assert "2 extensions not read" in (formats.header(path).facts.stored or "")
-        np.testing.assert_array_equal(formats.read(path).array, flat(np.asarray(other.dataobj)))
-
-
-@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".img"])
-def test_channels_come_back(tmp_path: Path, suffix: str) -> None:
-    """Uneven times, units and b-values have no field of their own in the header."""
-    channels = (
-        Channel("PET", "SUV", time=0.1),
-        Channel("CT", "HU", time=7.25),
-        Channel("", None, b_value=1000.0, wavelength=850.5, colour="red"),
-    )
-    image = Image(np.arange(180, dtype=np.int16).reshape(3, 3, 4, 5), None, channels)
-    path = tmp_path / f"x{suffix}"
-    (nifti.write_pair if suffix == ".img" else formats.write)(image, path)
-    again = formats.read(path)
-    assert again.channels == channels
-    assert again.stored["extensions"] == 0
-    np.testing.assert_array_equal(np.asarray(nib.load(path).dataobj).T, image.array)
-
-
-@pytest.mark.parametrize("times", [(0.0, 2.5, 5.0), (0.0, 0.1, 0.2), (1.5,), (3.0, 1.0)])
-def test_times_come_back(tmp_path: Path, times: tuple[float, ...]) -> None:
-    array = np.zeros((len(times), 3, 4, 5), np.uint8)
-    image = Image(array, None, tuple(Channel(time=time) for time in times))
-    formats.write(image, tmp_path / "x.nii")
-    assert formats.read(tmp_path / "x.nii").channels == image.channels
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"[]", b"[3]", b'[{"name": 3}]', b'[{"file": "x"}]', b'[{"time": NaN}]', b"[" * 9000],
-)
-def test_an_extension_that_lies_is_passed_over(
-    tmp_path: Path, oblique: Image, content: bytes
-) -> None:
-    assert isinstance(oblique.geometry, Patient)
-    other = nib.Nifti1Image(oblique.array[0].T, oblique.geometry.affine)
-    text = b'{"hounsfield.channels": ' + content + b"}"
-    other.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
-    other.to_filename(tmp_path / "x.nii")
-    image = formats.read(tmp_path / "x.nii")
-    assert image.channels == (Channel(),)
-    np.testing.assert_array_equal(image.array, oblique.array)
-
-
 @pytest.mark.parametrize(
     ("code", "why"), [(0, "not said"), (1, "one bit"), (1536, "128-bit"), (2048, "256-bit")]
 )
@@ -523,24 +363,3 @@ def test_a_value_too_large_for_its_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.nii").write_bytes(data)
     with pytest.raises(FormatError, match="overflow"):
         formats.read(tmp_path / "x.nii")
-
-
-@pytest.mark.parametrize("last", [".img", ".hdr"])
-def test_a_failing_disk_never_mixes_two_pairs(
-    tmp_path: Path, oblique: Image, monkeypatch: pytest.MonkeyPatch, last: str
-) -> None:
-    """Old header and new voxels must not stand side by side, whichever step fails."""
-    nifti.write_pair(oblique, tmp_path / "x.hdr")
-    old = (tmp_path / "x.img").read_bytes()
-    place = Path.replace
-
-    def fail(self: Path, target: Path) -> Path:
-        if target.suffix == last:
-            raise OSError(5, "Input/output error")
-        return place(self, target)
-
-    monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(StorageError):
-        nifti.write_pair(Image(oblique.array[:, :2] + 1), tmp_path / "x.hdr")
-    assert not (tmp_path / "x.hdr").exists()
-    assert ((tmp_path / "x.img").read_bytes() == old) == (last == ".img")
