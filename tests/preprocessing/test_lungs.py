@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from hounsfield import formats
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
@@ -176,3 +179,9 @@ def test_refusals() -> None:
         lungs(Image(image.array))
     with pytest.raises(InputError, match="Bq/ml"):
         lungs(Image(image.array, image.geometry, (Channel(unit="Bq/ml"),)))
+
+
+def test_a_head_has_none(real_data: Path) -> None:
+    """Sinuses and mastoids are air within the body, too little to be lungs."""
+    with pytest.raises(InputError, match="no lung"):
+        lungs(formats.read(real_data / "dicom-ct-tilt" / "In"))

@@ -32,6 +32,7 @@ LEAST = 0.02  # of all the air within the body: a smaller core is a piece of bow
 ACROSS = 0.2  # a core with more than this beyond the midline is two lungs in one
 AIRWAY_ML = 500.0  # larger dark air is a lung with emphysema
 LEAK = 20  # voxels of contact that are no noise
+LEAST_ML = 50.0  # both lungs of a newborn hold more; sinuses and bowel may hold less
 USUAL_ML = (300.0, 5000.0)  # one lung of an adult, from deep expiration to a tall man's inspiration
 
 
@@ -75,6 +76,8 @@ def lungs(image: Image, *, threshold: float = AIR, closing: float = CLOSING) -> 
     whole = np.zeros(values.shape, np.uint8)
     whole[box] = labels
     volumes = _millilitres(whole, geometry)
+    if sum(volumes) < LEAST_ML:
+        raise _none_found()
     mask = Image(whole[None], geometry, (Channel("lungs"),))
     return Lungs(mask, volumes, (*joined, *_odd(whole, volumes), *_open(whole, outside)))
 
