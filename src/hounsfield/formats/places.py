@@ -21,7 +21,7 @@ def patient(affine: NDArray[np.float64], file: Path) -> Patient:
         GeometryError: singular, not finite, or farther than anything is.
     """
     try:
-        if np.abs(affine).max() > _FAR:
+        if _FAR < np.abs(affine).max() < np.inf:
             raise GeometryError(f"the affine reaches beyond {_FAR:g} mm: {affine.tolist()}")
         return Patient(affine)
     except GeometryError as error:
