@@ -263,6 +263,16 @@ def test_hostile_ome_is_refused(tmp_path: Path, name: str) -> None:
         tiff.read(Source.of(path))
 
 
+def test_an_ome_tiff_whose_description_is_cut_off(tmp_path: Path) -> None:
+    """tifffile writes the description last, and passes over tags that it cannot read."""
+    path = tmp_path / "x.ome.tif"
+    tifffile.imwrite(path, STACK[0, 0], ome=True, photometric="minisblack",
+                     metadata={"axes": "ZYX", "PhysicalSizeX": 1, "PhysicalSizeY": 1})  # fmt: skip
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(FormatError, match="tag 270 cannot be read"):
+        tiff.read(Source.of(path))
+
+
 def test_planes_in_other_files_are_refused(tmp_path: Path) -> None:
     """No other file is opened, though one lies there by the name given."""
     path = tmp_path / "x.ome.tif"

@@ -1,8 +1,9 @@
 """Reads damaged files in a process of its own, that may have 1 GB more and no more.
 
 A verdict is "image", "refused", "memory" (refused, but only for want of memory), or "DEFECT: …":
-another exception than ours, a header that is not the image's, a geometry that changed though only
-voxels did, or though a checksum covers the damage; a process that died, or did not come back.
+another exception than ours, a header that is not the image's, a grid that changed though only
+voxels did, or the end is missing, or a checksum covers the damage; a process that died, or did not
+come back.
 """
 
 from __future__ import annotations
@@ -40,8 +41,9 @@ class Whole:
     """A seed as it is read undamaged."""
 
     files: dict[str, bytes]
-    name: str  # of the file to read
+    name: str  # of the file to read, or . for the folder
     geometry: Geometry
+    planes: tuple[int, int, int]  # (Z, Y, X)
     voxels: bytes  # as they lie in the file, or empty
 
     @classmethod
@@ -59,7 +61,7 @@ class Whole:
             ),
             b"",
         )
-        return cls(files, path.name, image.geometry, raw)
+        return cls(files, str(path.relative_to(folder)), image.geometry, image.shape[1:], raw)
 
 
 def same(one: Geometry, other: Geometry) -> bool:
@@ -90,10 +92,10 @@ def verdict(changed: Mutant, whole: Whole, folder: Path) -> str:
                 equal_nan=image.array.dtype.kind == "f",
             ):  # fmt: skip
                 return "DEFECT: the first plane is not the image's"
-            if (changed.only_voxels or changed.checked) and not same(
-                image.geometry, whole.geometry
-            ):
-                return f"DEFECT: silently moved, {whole.geometry!r} to {image.geometry!r}"
+            where = (whole.geometry, whole.planes), (image.geometry, image.shape[1:])
+            moved = not same(image.geometry, whole.geometry) or image.shape[1:] != whole.planes
+            if moved and (changed.only_voxels or changed.checked or changed.kind == "cut"):
+                return f"DEFECT: silently moved by {changed.kind}, {where[0]} to {where[1]}"
     except HounsfieldError as error:
         return "memory" if isinstance(error.__cause__, MemoryError) else "refused"
     except Exception as error:

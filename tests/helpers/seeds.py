@@ -17,6 +17,7 @@ from hounsfield.geometry import Patient
 from hounsfield.image import Image
 
 GREY = np.random.default_rng(0).integers(0, 256, (24, 20)).astype(np.uint8)
+STACK = np.stack([GREY] * 3)
 COLOUR = np.random.default_rng(1).integers(0, 256, (12, 10, 3)).astype(np.uint8)
 
 
@@ -35,7 +36,7 @@ def oblique() -> Image:
 
 @dataclass(frozen=True)
 class Seed:
-    """A format's small file: `make` writes it into an empty folder and gives the path to read."""
+    """A format's small file: `make` writes it into an empty folder and gives what to read."""
 
     format: str
     make: Callable[[Path], Path]
@@ -72,12 +73,70 @@ def slice_of_ct(folder: Path, syntax: str | None = None, **elements: Any) -> Pat
     data.WindowCenter, data.WindowWidth = 40, 400
     data.PixelData = GREY.tobytes()
     for name, value in elements.items():
-        setattr(data, name, value)
+        if value is None:
+            delattr(data, name)
+        else:
+            setattr(data, name, value)
     data["PixelData"].VR = "OW" if syntax is None else "OB"
     data.file_meta = FileMetaDataset()
     data.file_meta.TransferSyntaxUID = syntax or ExplicitVRLittleEndian
     data.save_as(folder / "x.dcm", enforce_file_format=True)
     return folder / "x.dcm"
+
+
+def radiograph(folder: Path) -> Path:
+    """Without a place in the patient, with a pixel size at the detector."""
+    return slice_of_ct(
+        folder, Modality="CR", SOPClassUID="1.2.840.10008.5.1.4.1.1.1", PixelSpacing=None,
+        ImagerPixelSpacing=[0.8, 0.5], ImageOrientationPatient=None, ImagePositionPatient=None,
+        RescaleSlope=None, RescaleIntercept=None,
+    )  # fmt: skip
+
+
+NORMAL = np.cross([0.8, 0.6, 0], [0, 0, -1])
+
+
+def position(number: int) -> list[float]:
+    """Of a slice of the series, 1.2 mm apart along the normal."""
+    return [round(float(v), 6) for v in np.array([-11.5, 7.25, 40]) + 1.2 * number * NORMAL]
+
+
+def series(folder: Path) -> Path:
+    """Three slices, a file each; the folder is read."""
+    for number in range(3):
+        path = slice_of_ct(folder, ImagePositionPatient=position(number),
+                           SOPInstanceUID=f"1.2.3.{number}", InstanceNumber=number)  # fmt: skip
+        path.rename(folder / f"{number}.dcm")
+    return folder
+
+
+def enhanced(folder: Path) -> Path:
+    """Three slices in one file, each with its own position (PS3.3 C.7.6.16)."""
+    from pydicom.dataset import Dataset
+
+    def one(**elements: Any) -> Dataset:
+        item = Dataset()
+        for name, value in elements.items():
+            setattr(item, name, value)
+        return item
+
+    shared = one(
+        PlaneOrientationSequence=[one(ImageOrientationPatient=[0.8, 0.6, 0, 0, 0, -1])],
+        PixelMeasuresSequence=[one(PixelSpacing=[0.8, 0.5], SliceThickness=1.2)],
+        PixelValueTransformationSequence=[one(RescaleSlope=1, RescaleIntercept=-1024,
+                                              RescaleType="HU")],
+    )  # fmt: skip
+    frames = [
+        one(PlanePositionSequence=[one(ImagePositionPatient=position(number))])
+        for number in range(3)
+    ]
+    return slice_of_ct(
+        folder, SOPClassUID="1.2.840.10008.5.1.4.1.1.2.1", NumberOfFrames=3,
+        PixelData=STACK.tobytes(), SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=frames, PixelSpacing=None, SliceThickness=None,
+        ImageOrientationPatient=None, ImagePositionPatient=None, RescaleSlope=None,
+        RescaleIntercept=None,
+    )  # fmt: skip
 
 
 def compressed(syntax: str, encode: Callable[[Any], bytes]) -> Callable[[Path], Path]:
@@ -231,11 +290,13 @@ def _thermal(folder: Path) -> Path:
     return folder / "x.jpg"
 
 
-STACK = np.stack([GREY] * 3)
 LENGTHS = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.8, "PhysicalSizeZ": 1.2}
 
 _ALL = {  # name -> format, and how its file is made
     "dicom": Seed("dicom", slice_of_ct),
+    "dicom-radiograph": Seed("dicom", radiograph),
+    "dicom-series": Seed("dicom", series),
+    "dicom-enhanced": Seed("dicom", enhanced),
     "dicom-jpeg-ls": Seed("dicom", compressed("4.80", _codec("jpegls"))),
     "dicom-jpeg-2000": Seed("dicom", compressed("4.90", _codec("jpeg2k", codecformat="j2k"))),
     "dicom-jpeg": Seed("dicom", compressed("4.70", _codec("jpeg8", lossless=True, predictor=1))),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from struct import unpack, unpack_from
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,9 @@ _ALPHA = (1, 2)  # ExtraSamples: with and without the colours multiplied by it
 _PAGE_BYTES = 60  # a directory of the least tags takes more
 _STREAM_HEAD = 1 << 16
 _ORIENTATION = 274
+# Tags whose loss changes an image silently: type, size, place, colours, description, order
+_NEEDED = frozenset((254, 256, 257, 258, 259, 262, 270, 273, 274, 277, 279, 282, 283, 284, 296, 317,
+                     320, 322, 323, 324, 325, 330, 338, 339, 347))  # fmt: skip
 
 
 def pages_of(tiff: Any, path: Path) -> list[Any]:
@@ -44,9 +48,27 @@ def pages_of(tiff: Any, path: Path) -> list[Any]:
                 remedy="copy the file again; its directories are damaged",
             )  # fmt: skip
         found.append(page.aspage() if hasattr(page, "aspage") else page)
+        _check_tags(tiff, found[-1], path)
     if not found:
         raise FormatError("this TIFF has no pages", file=path, remedy="copy the file again")
     return found
+
+
+def _check_tags(tiff: Any, page: Any, path: Path) -> None:
+    """tifffile passes over a tag whose value lies outside the file; the image would differ."""
+    form, file = tiff.tiff, tiff.filehandle
+    file.seek(page.offset)
+    (count,) = unpack(form.tagnoformat, file.read(form.tagnosize))
+    entries = file.read(count * form.tagsize)
+    codes = {unpack_from(f"{tiff.byteorder}H", entries, at)[0]
+             for at in range(0, len(entries) - 1, form.tagsize)}  # fmt: skip
+    lost = sorted((codes & _NEEDED) - set(page.tags.keys()))
+    if lost:
+        raise FormatError(
+            f"{'tags' if len(lost) > 1 else 'tag'} {', '.join(map(str, lost))} cannot be read",
+            file=path,
+            remedy="copy the file again; it is truncated or its directories are damaged",
+        )
 
 
 def is_colour(page: Any) -> bool:
