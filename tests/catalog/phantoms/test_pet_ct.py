@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import filecmp
 import json
+from dataclasses import replace
 from math import erf, exp, pi, sqrt
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from hounsfield.catalog.phantoms.pet_ct import Settings, Summary, make
+from hounsfield.catalog.phantoms.pet_ct_body import Lesion, draw
+from hounsfield.catalog.phantoms.pet_ct_scan import pet_grid, see_pet
 from hounsfield.errors import InputError
 
 COARSE = Settings(patients=1, seed=5, voxel=8, counts=0)
@@ -196,3 +199,21 @@ def test_an_occupied_folder_and_a_wrong_setting_are_refused(tmp_path: Path) -> N
         make(tmp_path / "x", COARSE)
     with pytest.raises(ValidationError):
         Settings(voxel=0.1)
+
+
+def test_small_lesions_lose_uptake_to_the_blur_that_is_stated() -> None:
+    settings = Settings(counts=0, psf=8)
+    body = draw(np.random.default_rng(0), 0)
+    liver = next(one for one in body.shapes if one.name == "liver")
+    x, y, z = (float(v) for v in pet_grid(settings)[1][:3, :3] @ (40, 38, 50))
+    middle = pet_grid(settings)[1][:3, 3] + (x, y, z)  # of a voxel, within the liver
+    assert np.linalg.norm((middle - liver.centre) / np.array(liver.radii)) < 0.6
+    # The voxel blurs too: its width is that of a Gaussian of variance width² / 12
+    sigma = sqrt((8 / 2.354820045) ** 2 + (4 * 4 + 4 * 4 + 5 * 5) / 3 / 12)
+    for radius in (5.0, 9.0):
+        one = Lesion("liver", (middle[0], middle[1], middle[2]), radius, 10.0, liver.suv, 50.0)
+        scan = see_pet(replace(body, lesions=(one,)), settings, np.random.default_rng(0))
+        a = radius / (sqrt(2) * sigma)
+        recovered = erf(a) - 2 * a / sqrt(pi) * exp(-a * a)
+        expected = liver.suv + recovered * (10 - liver.suv)
+        assert scan.voxels[50, 38, 40] == pytest.approx(expected, rel=0.06)

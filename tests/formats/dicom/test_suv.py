@@ -250,6 +250,24 @@ def test_what_is_missing_or_cannot_be_is_named(
     assert caught.value.file is not None
 
 
+def test_numbers_out_of_all_bounds_are_refused_before_they_overflow(pet: Any) -> None:
+    late: dict[str, Any] = {"SeriesTime": "180000"}
+    cases: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"RadionuclideHalfLife": 1e-5}, {}, "half-lives from the injection"),
+        ({}, {**late, "FrameReferenceTime": 1e200, "ActualFrameDuration": 1000}, "FrameReference"),
+        ({}, {**late, "FrameReferenceTime": 1e5, "ActualFrameDuration": -1000}, "FrameReference"),
+        ({}, {"SeriesDate": "00010101"}, "SeriesDate cannot be read"),
+        (
+            {"RadiopharmaceuticalStartDateTime": "99991231235959-1200"},
+            {"TimezoneOffsetFromUTC": "+1400"},
+            "StartDateTime cannot be read",
+        ),
+    ]
+    for dose, changed, said in cases:
+        with pytest.raises(FormatError, match=said):
+            factor(pet(dose, **changed))
+
+
 def test_lean_body_needs_height_and_sex(pet: Any) -> None:
     for changed in ({"PatientSize": None}, {"PatientSize": 175}, {"PatientSex": "O"}):
         assert factor(pet(**changed)) > 0

@@ -9,6 +9,7 @@ from datetime import time as clock
 from hounsfield.errors import FormatError
 from hounsfield.formats.dicom.header import Tags
 
+YEARS = range(1900, 2200)  # others are noise, and so far off that sums overflow
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})")
 _TIME = re.compile(r"(\d{2}):?(\d{2})?:?(\d{2})?(?:\.(\d{1,6}))?")
 _STAMP = re.compile(r"(\d{8})(\d{4,6}(?:\.\d{1,6})?)([+-]\d{4})?")
@@ -29,6 +30,8 @@ def moment(tags: Tags, date: str, time: str) -> datetime | None:
         raise _not(tags, date, "a date, YYYYMMDD")
     try:
         year, month, day_of = (int(part) for part in match.groups())
+        if year not in YEARS:
+            raise ValueError
         return datetime.combine(datetime(year, month, day_of), time_of(tags, time, hour))
     except ValueError:
         raise _not(tags, date, "a date, YYYYMMDD") from None
@@ -59,6 +62,8 @@ def stamp(tags: Tags, name: str, text: str | None) -> tuple[datetime, bool] | No
         raise _not(tags, name, "a date and time, YYYYMMDDHHMMSS")
     try:
         day = datetime.strptime(match[1], "%Y%m%d")
+        if day.year not in YEARS:
+            raise ValueError
     except ValueError:
         raise _not(tags, name, "a date and time, YYYYMMDDHHMMSS") from None
     local = datetime.combine(day, time_of(tags, name, match[2]))

@@ -46,6 +46,7 @@ _HALF_LIVES = {
     **dict.fromkeys(("63360001", "C-168A4"), ("Zr-89", 282_200.0)),
 }
 _DAY = 86_400.0
+_MOST_HALF_LIVES = 40  # a ten-billionth of the dose
 _OVER_MIDNIGHT = _DAY / 2  # a longer wait is a clock that goes wrong, not a midnight between
 _RANGES = {  # what a person and an injection can be; most of what lies outside has a wrong unit
     "PatientWeight": (0.0, 500.0, "kg"),
@@ -107,8 +108,14 @@ def decayed_dose(pet: Pet) -> float:
             f"DecayCorrection is {got}",
             "START or ADMIN: without one, each bed position needs a factor of its own",
         )
-    half_life = _half_life(pet)
-    return dose * float(2 ** (-uptake(pet) / half_life))
+    half_lives = uptake(pet) / _half_life(pet)
+    if half_lives > _MOST_HALF_LIVES:
+        raise _refused(
+            pet,
+            f"{half_lives:.0f} half-lives from the injection to the scan",
+            f"at most {_MOST_HALF_LIVES}: nothing would be left; RadionuclideHalfLife is in s",
+        )
+    return dose * float(2**-half_lives)
 
 
 def uptake(pet: Pet) -> float:
@@ -157,6 +164,12 @@ def decay_reference(pet: Pet) -> datetime:
         raise _refused(pet, "AcquisitionDate and AcquisitionTime are missing", "both")
     if pet.acquired is not None and pet.frame_reference and pet.frame_duration:
         before = pet.frame_reference - _mean_count_time(pet.frame_duration, _half_life(pet))
+        if not (0 < pet.frame_duration <= _DAY and abs(before) <= _DAY):
+            raise _refused(
+                pet,
+                f"FrameReferenceTime is {pet.frame_reference:g} s",
+                "less than a day, and an ActualFrameDuration of less than that",
+            )
         return pet.acquired - timedelta(seconds=before)
     if pet.earliest is not None:
         return pet.earliest
@@ -170,7 +183,7 @@ def decay_reference(pet: Pet) -> datetime:
 
 def _mean_count_time(duration: float, half_life: float) -> float:
     """When in a frame, in s, the activity equals the frame's mean (QIBA)."""
-    decayed = log(2) / half_life * duration
+    decayed = min(log(2) / half_life * max(duration, 0.0), 1e6)
     return half_life / log(2) * log(decayed / (1 - exp(-decayed))) if decayed > 1e-9 else 0.0
 
 
