@@ -146,6 +146,38 @@ def autopet(root: Path) -> None:
     touch(root, *(f"{second}/{name}.nii.gz" for name in ("CTres", "SUV")), "fdg_metadata.csv")
 
 
+def brats(root: Path) -> None:
+    parts = {"TrainingData/BraTS20_Training": 2, "ValidationData/BraTS20_Validation": 1}
+    for case in (
+        f"MICCAI_BraTS2020_{part}_{n + 1:03d}" for part, c in parts.items() for n in range(c)
+    ):
+        name = case.rpartition("/")[2]
+        touch(root, *(f"{case}/{name}_{kind}.nii.gz" for kind in ("flair", "t1", "t1ce", "t2")))
+    home = root / "MICCAI_BraTS2020_TrainingData"
+    touch(home, "BraTS20_Training_001/BraTS20_Training_001_seg.nii.gz")
+    touch(home, "BraTS20_Training_002/W39_1998.09.19_Segm.nii")
+    table(
+        home / "name_mapping.csv",
+        ("Grade", "BraTS_2017_subject_ID", "TCGA_TCIA_subject_ID", "BraTS_2020_subject_ID"),
+        ("HGG", "Brats17_CBICA_AAB_1", "NA", "BraTS20_Training_001"),
+        ("LGG", "NA", "TCGA-1", "BraTS20_Training_002"),
+    )
+    table(
+        home / "survival_info.csv",
+        ("Brats20ID", "Age", "Survival_days", "Extent_of_Resection"),
+        ("BraTS20_Training_001", 60.463, 289, "GTR"),
+        ("BraTS20_Training_002", 52.2, "ALIVE (361 days later)", "NA"),
+    )
+
+
+def dsb2017(root: Path) -> None:
+    patients = ("0015ceb8", "0030a160", "0092c13f", "00edff4f")
+    for name in patients[:3]:
+        touch(root, f"stage1/{name}/ff27.dcm", f"stage1/{name}/0a1b.dcm")
+    table(root / "stage1_labels.csv", ("id", "cancer"), (patients[0], 1), (patients[3], 0))
+    table(root / "stage1_sample_submission.csv", ("id", "cancer"), (patients[1], 0.5))
+
+
 def medmnist(root: Path) -> None:
     medmnist_file(root / "pneumoniamnist.npz", train=(1, 0, 1), val=(0, 1), test=(1,))
 
@@ -189,6 +221,8 @@ EXAMPLES: dict[str, Build] = {
     "cohen-covid": cohen,
     "covid-radiography": covid_radiography,
     "autopet": autopet,
+    "brats": brats,
+    "dsb2017": dsb2017,
     "medmnist": medmnist,
     "kaggle-digits": kaggle_digits,
     "video-intervals": video_intervals,

@@ -19,6 +19,8 @@ COUNTS = {
     "cohen-covid": 4,
     "covid-radiography": 4,
     "autopet": 4,
+    "brats": 12,
+    "dsb2017": 7,
     "medmnist": 6,
     "kaggle-digits": 2,
     "video-intervals": 5,

@@ -16,6 +16,8 @@ LAYOUTS = {
     "cohen-covid": "hounsfield.catalog.layouts.cohen_covid",
     "covid-radiography": "hounsfield.catalog.layouts.covid_radiography",
     "autopet": "hounsfield.catalog.layouts.autopet",
+    "brats": "hounsfield.catalog.layouts.brats",
+    "dsb2017": "hounsfield.catalog.layouts.dsb2017",
     "medmnist": "hounsfield.catalog.layouts.medmnist",
     "kaggle-digits": "hounsfield.catalog.layouts.kaggle_digits",
     "video-intervals": "hounsfield.catalog.layouts.video_intervals",
