@@ -91,6 +91,11 @@ class Image:
             )
         return self.geometry.spacing
 
+    @property
+    def is_rgb(self) -> bool:
+        """One colour picture: red, green and blue, in this order, whatever their times."""
+        return tuple(channel.colour for channel in self.channels) == ("red", "green", "blue")
+
     def __repr__(self) -> str:
         c, z, y, x = self.shape
         units = ", ".join(sorted({ch.unit for ch in self.channels if ch.unit}))

@@ -80,7 +80,8 @@ def verdict(changed: Mutant, whole: Whole, folder: Path) -> str:
     for name, data in changed.files.items():
         (folder / name).write_bytes(data)
     try:
-        for source in formats.find(folder / whole.name)[:2]:
+        path = folder / whole.name
+        for source in [formats.named(path)] if path.is_dir() else formats.find(path)[:2]:
             head = formats.header(source)
             image = formats.read(source)
             if head.shape != image.shape or not _as_told(head.dtype, image.array.dtype):

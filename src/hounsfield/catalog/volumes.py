@@ -53,9 +53,9 @@ def join_slices(
     `seen` is what the last index knew: a volume whose files did not change is not read again.
     """
     groups = list(_series(listed, found))
-    past = _Past.of(seen)
+    past, torn = _Past.of(seen), _torn(listed, found)
     with ThreadPoolExecutor(workers or None, "volumes") as pool:
-        made = list(pool.map(lambda group: list(_volumes(group, past)), groups))
+        made = list(pool.map(lambda group: list(_volumes(group, past, torn)), groups))
     volumes = [volume for some in made for volume in some]
     if not volumes:
         return Joined(listed, found, pl.DataFrame())
@@ -121,8 +121,23 @@ class _Past:
         return cls(files, volumes)
 
 
-def _volumes(group: Sequence[_Slice], past: _Past) -> Iterator[_Volume]:
-    """The images of one series that have more than one file."""
+def _torn(listed: Listed, found: pl.DataFrame) -> dict[Path, list[Path]]:
+    """The files that cannot be read, by their folder: one of them may be a slice that is missed."""
+    bad = found.filter(pl.col("reason").is_not_null()).select("row")
+    files: dict[Path, list[Path]] = {}
+    for root, paths in listed.entries.join(bad, on="row").select("root", "paths").iter_rows():
+        file = Path(root, paths[0])
+        files.setdefault(file.parent, []).append(file)
+    return files
+
+
+def _volumes(
+    group: Sequence[_Slice], past: _Past, torn: dict[Path, list[Path]]
+) -> Iterator[_Volume]:
+    """The images of one series that have more than one file.
+
+    A damaged slice whose place can be read refuses its volume: left out, it would be a gap.
+    """
     from hounsfield.formats.dicom.series import find_all
 
     by_path = {one.path: one for one in group}
@@ -135,9 +150,14 @@ def _volumes(group: Sequence[_Slice], past: _Past) -> Iterator[_Volume]:
                 yield _Volume([by_path[path] for path in row["paths"]], found)
             return
     root = Path(group[0].root)
-    for source in find_all([root / one.path for one in group])[0]:
-        if len(source.paths) > 1:
-            slices = [by_path[file.relative_to(root).as_posix()] for file in source.files]
+    files = [root / one.path for one in group]
+    near = [
+        file for folder in dict.fromkeys(f.parent for f in files) for file in torn.get(folder, [])
+    ]
+    for source in find_all([*files, *near])[0]:
+        inside = [file.relative_to(root).as_posix() for file in source.files]
+        slices = [by_path[path] for path in inside if path in by_path]
+        if len(inside) > 1 and slices:
             yield _Volume(slices, _found(slices, source))
 
 

@@ -222,7 +222,7 @@ def named(source: Source | str | Path) -> Source:
         if Path(text).is_dir():
             return _numbered(Path(text), member)
         return Source.of(text, member)
-    found = find(path)
+    found = _undamaged(path) if path.is_dir() else find(path)
     if len(found) == 1:
         return found[0]
     names = [f"{path}#{one.member}" for one in found[:3]]
@@ -235,6 +235,21 @@ def named(source: Source | str | Path) -> Source:
         if found
         else "`hounsfield info` says what is in it",
     )
+
+
+def _undamaged(folder: Path) -> list[Source]:
+    """The images of a folder; a damaged file may be a part of one, so it is not passed over."""
+    from hounsfield.formats.folder import contents
+
+    held = contents(folder)
+    for file, error in held.bad:
+        raise FormatError(
+            f"{len(held.bad)} damaged {'file' if len(held.bad) == 1 else 'files'} in the folder; "
+            f"{file.name}: {error.problem}",
+            file=folder,
+            remedy=f"copy the folder again, or read what is left of it: {folder}#1",
+        )
+    return held.sources
 
 
 def _numbered(folder: Path, number: str) -> Source:

@@ -67,6 +67,7 @@ _REFUSED = {
     1536: "128-bit floats: which of several kinds depends on the machine that wrote them",
     2048: "256-bit complex numbers: which of several kinds depends on the machine",
 }
+CIFTI = range(3000, 3100)  # intent codes of CIFTI-2, which is stored behind a NIfTI-2 header
 COMPLEX = (32, 1792)
 COLOUR = (128, 2304)
 
@@ -187,6 +188,13 @@ def _checked(size: int, order: str, values: dict[str, Any], file: Path) -> Field
             raise FormatError(
                 problem, file=file, expected="a field as nifti1.h has it", remedy="export it again"
             )
+    if int(values["intent_code"]) in CIFTI:
+        raise FormatError(
+            "this is CIFTI-2: values of surface points and grey matter, no grid of voxels",
+            file=file,
+            expected="a NIfTI image",
+            remedy="nibabel's Cifti2Image reads it",
+        )
     version = 1 if size == 348 else 2
     return Fields(version, order, values, (*dim, *[1] * (7 - len(dim))), file)
 

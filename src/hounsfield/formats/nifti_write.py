@@ -22,7 +22,7 @@ from hounsfield.formats.nifti_header import (
     quaternion,
 )
 from hounsfield.geometry import Calibration, Patient, Plane
-from hounsfield.image import RGB, Channel, Image
+from hounsfield.image import Channel, Image
 
 # What the header has no field for stands in its description, and is understood when read again
 NO_GEOMETRY = b"hounsfield: no geometry, voxel sizes mean nothing"
@@ -104,7 +104,7 @@ def _untold(image: Image, header: NDArray[Any]) -> tuple[Channel, ...]:
 def voxels_of(image: Image) -> tuple[NDArray[Any], int]:
     """The voxels in the order of the file, and their datatype code."""
     array = image.array
-    if image.channels == RGB and array.dtype == np.uint8:
+    if image.is_rgb and array.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(array, 0, 3)), _RGB
     if array.dtype in (np.bool_, np.float16):
         array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)

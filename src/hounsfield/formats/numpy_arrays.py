@@ -79,7 +79,7 @@ def read(source: Source, like: Like | None = None) -> Image:
 def write(image: Image, path: Path) -> None:
     """An .npy of shape (C, Z, Y, X), or (Y, X, 3) for an 8-bit colour picture; no geometry."""
     array = image.array
-    if image.channels == RGB and array.dtype == np.uint8 and image.shape[1] == 1:
+    if image.is_rgb and array.dtype == np.uint8 and image.shape[1] == 1:
         array = np.ascontiguousarray(np.moveaxis(array[:, 0], 0, 2))
     np.save(path, array, allow_pickle=False)
 

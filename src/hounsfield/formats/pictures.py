@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import Header
-from hounsfield.image import RGB, Image
+from hounsfield.image import Image
 
 
 def as_image(pixels: NDArray[Any], head: Header) -> Image:
@@ -37,7 +37,7 @@ def as_picture(image: Image, name: str) -> NDArray[Any]:
         FormatError: several planes, or values that are no whole numbers from 0 to 65,535.
     """
     c, z, _, _ = image.shape
-    if z != 1 or (c != 1 and image.channels != RGB):
+    if z != 1 or (c != 1 and not image.is_rgb):
         raise FormatError(
             f"{name} holds one grey or RGB picture, not {c}×{z} planes",
             remedy="write NIfTI or TIFF, or choose one slice",

@@ -120,7 +120,7 @@ def write(image: Image, path: Path) -> None:
     from tifffile import imwrite
 
     c = image.shape[0]
-    if c != 1 and image.channels != RGB:
+    if c != 1 and not image.is_rgb:
         raise FormatError(
             f"TIFF pages are grey or RGB, not of {c} channels", remedy="write NIfTI or NumPy"
         )

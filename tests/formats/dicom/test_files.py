@@ -133,8 +133,8 @@ def test_slices_lie_where_itk_puts_them(real_data: Path) -> None:
     seen = 0
     for path in files:
         head = formats.header(path)
-        if not isinstance(head.geometry, Patient):
-            continue
+        if not isinstance(head.geometry, Patient) or head.shape[1] > 1:
+            continue  # ITK takes a mosaic for one slice
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))
         other = interop.from_sitk(reader.Execute()).geometry

@@ -20,7 +20,6 @@ from pydicom.uid import RLELossless, generate_uid
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.contract import Like, Source
-from hounsfield.formats.dicom.series import find_all
 from hounsfield.geometry import Patient, Plane
 
 ROW = np.array([np.cos(0.3), np.sin(0.3), 0.0])
@@ -114,7 +113,9 @@ def test_any_pose_and_tilt(turn: float, lean: float, step: float, tilt: float, c
     row = np.array([np.cos(turn), np.sin(turn), 0.0])
     column = np.array([-np.sin(turn) * np.cos(lean), np.cos(turn) * np.cos(lean), np.sin(lean)])
     way = np.array(normal_of((*row, *column))) + tilt * column
-    sheet: Any = type("S", (), {"kind": (None,) * 5, "file": type("F", (), {"path": Path("x")})})
+    sheet: Any = type(
+        "S", (), {"kind": (None,) * 5, "fault": None, "file": type("F", (), {"path": Path("x")})}
+    )
     corners = [START + k * step * way for k in range(count)]
     frames = [
         Frame(sheet, 0, tuple(c), (*row, *column), (0.5, 0.8), 1.0, (1, 0), Marks(number=k))
@@ -341,14 +342,27 @@ def test_one_slice_of_a_series_is_as_thick_as_it_says(make_series: MakeSeries) -
     assert isinstance(thin.geometry, Plane)
 
 
-def test_a_truncated_slice_is_named(make_series: MakeSeries) -> None:
-    folder = make_series([0, 2, 4, 6])
+def test_a_truncated_slice_refuses_its_volume(make_series: MakeSeries) -> None:
+    """Left out, the middle one of three would double the spacing without a word."""
+    folder = make_series([0, 2, 4])
     file = next(path for path in folder.iterdir() if path.stem.endswith("-1"))
     file.write_bytes(file.read_bytes()[:-5])
-    found, bad = find_all(sorted(folder.iterdir()))
-    assert [path for path, _ in bad] == [file]
-    with pytest.raises(GeometryError, match=r"missing|uneven"):
-        formats.read(found[0])
+    for way in (formats.header, formats.read):
+        with pytest.raises(FormatError, match="promises") as caught:
+            way(folder)
+        assert caught.value.file == file
+    filled = formats.read(folder, like=Like(fill_gaps=True))
+    assert filled.shape[1] == 2  # of two slices none is missing: their distance is the step
+    assert filled.stored["filled"]["slices"] == 2
+
+
+def test_a_damaged_file_in_a_folder_is_not_passed_over(make_series: MakeSeries) -> None:
+    folder = make_series([0, 2, 4])
+    file = next(path for path in folder.iterdir() if path.stem.endswith("-1"))
+    file.write_bytes(file.read_bytes()[:400])
+    with pytest.raises(FormatError, match="1 damaged file in the folder"):
+        formats.read(folder)
+    assert formats.read(f"{folder}#1").shape[1] == 2
 
 
 def test_files_of_two_images_are_no_one_source(make_series: MakeSeries) -> None:

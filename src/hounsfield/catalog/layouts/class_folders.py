@@ -1,6 +1,7 @@
 """One folder a class: `train|val|test/CLASS/*`, or `CLASS/*`; e.g. the Kermany/Mooney set.
 
-Files must lie directly in the class folders. Patients are guessed from file names that are
+Files lie directly in the class folders, or in one folder a patient within them (`CLASS/sub-001/*`),
+as volumes do. Patients are guessed from file names that are
 known to carry them; the numbers of the Kermany/Mooney set come again in train and test, so a
 guess is no proof of a leak.
 """
@@ -15,10 +16,10 @@ from typing import NamedTuple
 
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import part_of, pictures, stem, wrapped
+from hounsfield.catalog.layouts.reading import may_be_picture, part_of, pictures, stem, wrapped
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
-from hounsfield.folders import folders, listing
+from hounsfield.folders import folders, listing, walk
 from hounsfield.formats.contract import Source
 from hounsfield.formats.folder import is_picture
 
@@ -32,7 +33,7 @@ FOLDER/
 │   └── PNEUMONIA/person1_bacteria_1.jpeg
 ├── val/                                 or valid, validation; may be absent
 └── test/                                or testing; may be absent
-or, without official parts: FOLDER/CLASS/*
+or, without official parts: FOLDER/CLASS/*; volumes: FOLDER/CLASS/sub-001/*.dcm, or .nii.gz
 """
 
 # The patient's number in names such as these; each is a guess.
@@ -80,7 +81,7 @@ def recognise(root: Path) -> bool:
     filled = [name for name in folders(base) if listing(base / name)]
     if len(found) < 0.75 * len(filled):
         return False  # some folders hold pictures and many hold other files: no set of classes
-    some = islice(chain.from_iterable(pictures(base / f.path) for f in found), 2 * len(classes))
+    some = islice(chain.from_iterable(_images(base / f.path) for f in found), 2 * len(classes))
     return len(list(some)) == 2 * len(classes)
 
 
@@ -96,7 +97,7 @@ def entries(root: Path) -> Iterator[Entry]:
         raise InputError("no class folders with images", file=root, remedy=GET)
     _check_classes(base, found)
     for folder in found:
-        for name in pictures(base / folder.path):
+        for name in _images(base / folder.path):
             patient = guess_patient(name)
             yield Entry(
                 Source(str(base), (f"{folder.path}/{name}",)),
@@ -137,7 +138,9 @@ def noticed(root: Path) -> list[Finding]:
 
 
 def guess_patient(name: str) -> str | None:
-    """The patient that a file's name seems to carry, or None."""
+    """The patient that a file's name seems to carry, or its folder's; None for DICOM's headers."""
+    if "/" in name:
+        return None if _is_dicom(name) else name.split("/", maxsplit=1)[0]
     matches = (pattern.match(stem(name)) for pattern in PATIENTS)
     return next((match[1] for match in matches if match), None)
 
@@ -173,7 +176,27 @@ def _is_odd(name: str) -> bool:
 
 
 def _holds_picture(folder: Path) -> bool:
-    return any(is_picture(entry.name) for entry in listing(folder))
+    held = listing(folder)
+    if any(is_picture(entry.name) for entry in held):
+        return True
+    return _one_a_patient(folder) and any(may_be_picture(path) for path in walk(folder))
+
+
+def _images(folder: Path) -> list[str]:
+    """The files of a class: its own pictures, or those of its patients' folders."""
+    own = pictures(folder)
+    if own or not _one_a_patient(folder):
+        return own
+    return [path for path in walk(folder) if may_be_picture(path)]
+
+
+def _one_a_patient(folder: Path) -> bool:
+    inner = folders(folder)
+    return bool(inner) and all(ONE_PATIENT.fullmatch(name) for name in inner)
+
+
+def _is_dicom(name: str) -> bool:
+    return name.lower().endswith((".dcm", ".dicom", ".ima")) or "." not in name.rsplit("/", 1)[-1]
 
 
 def _check_classes(base: Path, found: list[_Folder]) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from hounsfield.catalog.layouts.contract import Entry
+from hounsfield.catalog.layouts.reading import may_be_picture
 from hounsfield.errors import FormatError
 from hounsfield.folders import walk
 from hounsfield.formats.contract import Source
@@ -22,15 +23,6 @@ FOLDER/
 └── any/depth/of/folders/IM0001          DICOM (also without suffix), NIfTI, PNG, JPEG, TIFF, NumPy
 or a single file
 """
-
-# Suffixes and names that no image has; everything else is looked into.
-NO_PICTURE = (
-    *(".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".toml", ".xml", ".ini"),
-    *(".xlsx", ".xls", ".ods", ".parquet", ".html", ".htm", ".pdf", ".doc", ".docx", ".log"),
-    *(".py", ".ipynb", ".m", ".r", ".sh", ".bat", ".zip", ".tar", ".tar.gz", ".tgz", ".bval"),
-    *(".bvec", ".sql", ".db", ".lock"),
-)
-NO_PICTURE_NAMES = ("readme", "license", "licence", "copying", "changes", "dicomdir", "version")
 
 
 def recognise(root: Path) -> bool:
@@ -44,15 +36,10 @@ def entries(root: Path) -> Iterator[Entry]:
     """
     if root.is_dir():
         for path in walk(root):
-            if not _is_no_picture(PurePosixPath(path).name):
+            if may_be_picture(path):
                 yield from _of(root, path)  # a link to nowhere too: the scan lists it as missing
     else:
         yield from _of(root.parent, root.name)
-
-
-def _is_no_picture(name: str) -> bool:
-    lower = name.lower()
-    return lower.endswith(NO_PICTURE) or lower in NO_PICTURE_NAMES
 
 
 def _of(root: Path, path: str) -> Iterator[Entry]:

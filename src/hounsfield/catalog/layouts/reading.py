@@ -16,8 +16,22 @@ PARTS: dict[str, Part] = {
     **dict.fromkeys(("test", "testing", "holdout"), "test"),
 }
 
+# Suffixes and names that no image has; everything else is looked into.
+NO_PICTURE = (
+    *(".csv", ".tsv", ".txt", ".md", ".rst", ".json", ".yaml", ".yml", ".toml", ".xml", ".ini"),
+    *(".xlsx", ".xls", ".ods", ".parquet", ".html", ".htm", ".pdf", ".doc", ".docx", ".log"),
+    *(".py", ".ipynb", ".m", ".r", ".sh", ".bat", ".zip", ".tar", ".tar.gz", ".tgz", ".bval"),
+    *(".bvec", ".sql", ".db", ".lock"),
+)
+NO_PICTURE_NAMES = ("readme", "license", "licence", "copying", "changes", "dicomdir", "version")
 _AGE = re.compile(r"[<>≤≥]?\s*(\d+(?:\.\d+)?)\s*\+?\s*([ymwd]?)", re.I)
 _YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
+
+
+def may_be_picture(path: str) -> bool:
+    """Is a file worth looking into? Only suffixes and names that no image has say no."""
+    name = PurePosixPath(path).name.lower()
+    return not name.endswith(NO_PICTURE) and name not in NO_PICTURE_NAMES
 
 
 def pictures(folder: Path) -> list[str]:

@@ -94,6 +94,13 @@ def _jpeg_2000(frame: bytes, form: PixelForm) -> NDArray[Any]:
     return array
 
 
+def _jpeg_xl(frame: bytes, form: PixelForm) -> NDArray[Any]:
+    """JPEG XL; a stream's own size is checked once it is decoded, as the codec bounds it."""
+    import imagecodecs
+
+    return np.asarray(imagecodecs.jpegxl_decode(frame))
+
+
 def _rle(frame: bytes, form: PixelForm) -> NDArray[Any]:
     """PackBits segments, one a byte plane (PS3.5 annex G); samples lie one after the other."""
     import imagecodecs
@@ -121,12 +128,41 @@ CODECS = {
     "1.2.840.10008.1.2.4.81": Codec("JPEG-LS near-lossless", _jpeg_ls, converts=False),
     "1.2.840.10008.1.2.4.90": Codec("JPEG 2000 lossless", _jpeg_2000),
     "1.2.840.10008.1.2.4.91": Codec("JPEG 2000", _jpeg_2000),
+    "1.2.840.10008.1.2.4.110": Codec("JPEG XL lossless", _jpeg_xl),
+    "1.2.840.10008.1.2.4.111": Codec("JPEG XL of a JPEG", _jpeg_xl),
+    "1.2.840.10008.1.2.4.112": Codec("JPEG XL", _jpeg_xl),
+    "1.2.840.10008.1.2.4.201": Codec("HTJ2K lossless", _jpeg_2000),
+    "1.2.840.10008.1.2.4.202": Codec("HTJ2K lossless RPCL", _jpeg_2000),
+    "1.2.840.10008.1.2.4.203": Codec("HTJ2K", _jpeg_2000),
     "1.2.840.10008.1.2.5": Codec("RLE", _rle, converts=False),
+}
+
+
+# The whole of these is one video stream, not frame by frame
+VIDEOS = {
+    "1.2.840.10008.1.2.4.100": "MPEG-2 main profile",
+    "1.2.840.10008.1.2.4.100.1": "MPEG-2 main profile, fragmented",
+    "1.2.840.10008.1.2.4.101": "MPEG-2 high level",
+    "1.2.840.10008.1.2.4.101.1": "MPEG-2 high level, fragmented",
+    "1.2.840.10008.1.2.4.102": "MPEG-4 4.1",
+    "1.2.840.10008.1.2.4.102.1": "MPEG-4 4.1, fragmented",
+    "1.2.840.10008.1.2.4.103": "MPEG-4 4.1 for Blu-ray",
+    "1.2.840.10008.1.2.4.103.1": "MPEG-4 4.1 for Blu-ray, fragmented",
+    "1.2.840.10008.1.2.4.104": "MPEG-4 4.2, 2-D",
+    "1.2.840.10008.1.2.4.104.1": "MPEG-4 4.2, 2-D, fragmented",
+    "1.2.840.10008.1.2.4.105": "MPEG-4 4.2, 3-D",
+    "1.2.840.10008.1.2.4.105.1": "MPEG-4 4.2, 3-D, fragmented",
+    "1.2.840.10008.1.2.4.106": "MPEG-4 stereo",
+    "1.2.840.10008.1.2.4.106.1": "MPEG-4 stereo, fragmented",
+    "1.2.840.10008.1.2.4.107": "HEVC main profile",
+    "1.2.840.10008.1.2.4.108": "HEVC main 10 profile",
 }
 
 
 def coding(file: DicomFile, form: PixelForm) -> str:
     """The stored type and coding in words."""
     codec = CODECS.get(file.syntax)
+    if file.syntax in VIDEOS:
+        return f"video: {VIDEOS[file.syntax]}"
     bits = f"{form.stored} bits in {form.dtype}, {form.photometric}"
     return f"{bits}, {codec.name}" if codec else bits

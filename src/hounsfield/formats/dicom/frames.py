@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from hounsfield.errors import GeometryError
+from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom import groups
 from hounsfield.formats.dicom.elements import Element
 from hounsfield.formats.dicom.file import DicomFile, open_dicom
@@ -39,6 +39,7 @@ class Sheet:
     form: PixelForm
     scale: Scale
     kind: tuple[object, ...]  # must agree within a volume
+    fault: FormatError | None = None  # its pixels are not all there
 
 
 class Frame(NamedTuple):
@@ -96,8 +97,7 @@ class Scanner:
             if shared is None or shared not in self.known:
                 return self._whole(file, tags, shared)
             like, first = self.known[shared]
-            sheet = replace(like, file=file.closed())
-            check_pixels(file, sheet.form)
+            sheet = replace(like, file=file.closed(), fault=_fault(file, like.form))
             place = first._replace(
                 sheet=sheet, position=_vector(tags), marks=marks_of(tags, first.marks)
             )
@@ -107,10 +107,12 @@ class Scanner:
         self, file: DicomFile, tags: Tags, shared: tuple[object, ...] | None
     ) -> tuple[Sheet, list[Frame]]:
         form = pixel_form(file, tags)
-        check_pixels(file, form)
-        sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form))
+        fault = _fault(file, form)
+        sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), fault)
         frames = list(_frames(tags, sheet))
-        if shared is not None and len(frames) == 1 and frames[0].tile is None:
+        if fault is not None and not frames:
+            raise fault
+        if shared is not None and fault is None and len(frames) == 1 and frames[0].tile is None:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
             self.known[shared] = sheet, frames[0]
@@ -127,6 +129,15 @@ class Scanner:
             one = found.get(tag)
             parts.append(None if one is None else buffer[one.start : one.start + one.length])
         return tuple(parts)
+
+
+def _fault(file: DicomFile, form: PixelForm) -> FormatError | None:
+    """Why a file's pixels cannot be read; its place still counts, or a volume would shrink."""
+    try:
+        check_pixels(file, form)
+    except FormatError as error:
+        return error
+    return None
 
 
 def _kind(tags: Tags, form: PixelForm) -> tuple[object, ...]:

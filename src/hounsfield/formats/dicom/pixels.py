@@ -6,7 +6,6 @@ pixels are read straight from the file, compressed ones frame by frame.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,14 +13,10 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import promised_bytes
-from hounsfield.formats.dicom.codecs import CODECS, Codec, decode_frame
+from hounsfield.formats.dicom.codecs import CODECS, VIDEOS, Codec, decode_frame
 from hounsfield.formats.dicom.elements import (
-    ITEM,
-    SEQUENCE_END,
     UNDEFINED,
-    Coding,
     Element,
-    next_element,
 )
 from hounsfield.formats.dicom.file import (
     DEFLATED,
@@ -30,6 +25,7 @@ from hounsfield.formats.dicom.file import (
     IMPLICIT_LITTLE,
     DicomFile,
 )
+from hounsfield.formats.dicom.fragments import frame_parts, joined
 from hounsfield.formats.dicom.header import PixelForm
 from hounsfield.formats.dicom.values import rgb
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, refusing
@@ -40,11 +36,12 @@ _NATIVE = (IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG, DEFLATED)
 def check_pixels(file: DicomFile, form: PixelForm) -> None:
     """Refuse a header whose pixels the file cannot hold, before anything is allocated."""
     _, found = _pixel_bytes(file)
-    if file.syntax in CODECS and _element(file).length == UNDEFINED:
+    compressed = file.syntax in VIDEOS or file.syntax in CODECS
+    if compressed and _element(file).length == UNDEFINED:
         shape = (form.frames, form.samples, form.rows, form.columns)
         check_promise(file.path, shape, form.dtype, found, CODEC_RATIO)
         return
-    if file.syntax not in (*_NATIVE, *CODECS):
+    if file.syntax not in (*_NATIVE, *CODECS) or file.syntax in VIDEOS:
         from pydicom.uid import UID
 
         raise FormatError(
@@ -70,6 +67,8 @@ def stored_values(file: DicomFile, form: PixelForm, first: int, last: int) -> ND
     check_pixels(file, form)
     if file.syntax in CODECS and _element(file).length == UNDEFINED:
         return _compressed(file, form, first, last)
+    if file.syntax in VIDEOS:
+        return _video(file, form, first, last)
     native = _native(file, form, first, last)
     native = _significant(native, form, form.high) if form.kind != "f" else native
     return rgb(native, form.photometric, file.path) if form.samples == 3 else native
@@ -171,47 +170,34 @@ def _upsampled(pairs: NDArray[np.uint8], form: PixelForm) -> NDArray[np.uint8]:
 
 def _compressed(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[Any]:
     """Frames decoded one by one into the result."""
-    from pydicom.encaps import generate_frames
-
     codec = CODECS[file.syntax]
-    shape = (form.samples, last - first, form.rows, form.columns)
-    start, found = _pixel_bytes(file)
-    out = np.empty(shape, f"u{max(form.allocated, 8) // 8}")
-    done = 0
+    out = np.empty(
+        (form.samples, last - first, form.rows, form.columns), f"u{max(form.allocated, 8) // 8}"
+    )
     with refusing(file.path, f"{codec.name} pixels"):
-        raw = bytes(_bytes(file, start, found))
-        _check_fragments(file, raw)
-        frames = generate_frames(raw, number_of_frames=form.frames)
-        for index, frame in enumerate(islice(frames, first, last)):
-            _put(out[:, index], codec, frame, form, file)
-            done += 1
-    if done != last - first:
-        raise FormatError(
-            f"{first + done} compressed frames were found",
-            file=file.path,
-            expected=f"{form.frames} as NumberOfFrames says",
-            remedy="copy the file again; it is truncated or damaged",
-        )
+        changed = file.path.stat().st_mtime_ns
+        parts = frame_parts(file.path, changed, _element(file).start, form.frames)
+        for index, frame in enumerate(parts[first:last]):
+            _put(out[:, index], codec, joined(file.path, frame), form, file)
     return _significant(out, form, form.stored - 1)
 
 
-def _check_fragments(file: DicomFile, raw: bytes) -> None:
-    """Refuse pixels that end inside a fragment: decoders would fill the rest with grey."""
-    at = 0
-    while at + 8 <= len(raw):
-        item = next_element(raw, at, Coding())
-        if item.tag == SEQUENCE_END:
-            return
-        at = item.start + item.length
-        if item.tag != ITEM or at > len(raw):
-            break
-    if at != len(raw):
+def _video(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[Any]:
+    """Frames of a video that lies in the file as one stream (PS3.5 8.2.5 to 8.2.8)."""
+    from io import BytesIO
+
+    from hounsfield.formats.video import frames_of
+
+    changed = file.path.stat().st_mtime_ns
+    (parts,) = frame_parts(file.path, changed, _element(file).start, 1)
+    frames = frames_of(BytesIO(joined(file.path, parts)), first, last)
+    if frames.shape[2:] != (form.rows, form.columns):
         raise FormatError(
-            f"the compressed pixels end inside a fragment, {len(raw):,} bytes after their start",
+            f"the video's frames are {frames.shape[2]}×{frames.shape[3]}",
             file=file.path,
-            expected="whole fragments",
-            remedy="copy the file again; it is truncated or damaged",
+            expected=f"{form.rows}×{form.columns}, as the header says",
         )
+    return frames
 
 
 def _put(

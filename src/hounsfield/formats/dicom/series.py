@@ -138,7 +138,7 @@ def _filled(source: Source, stack: Stack, like: Like) -> Image:
     """Slices at uneven places, resampled linearly onto an even grid that is recorded."""
     from hounsfield.spatial import even_slices
 
-    single = stack.without_copies()
+    single = stack.mended()
     offsets = single.offsets
     step = float(np.median(np.diff(offsets))) if len(offsets) > 1 else 0.0
     count = round(float(offsets[-1]) / step) + 1 if step else 1

@@ -45,12 +45,19 @@ class Stack:
         """The files, each once, in order."""
         return list(dict.fromkeys(frame.sheet.file.path for frame in self.frames))
 
-    def without_copies(self) -> Stack:
-        """The same stack with the first of several slices at a place, where some are doubled."""
-        counts = [len(place) for place in self.places]
-        if min(counts) == max(counts):
+    def mended(self) -> Stack:
+        """The same stack without damaged slices, and with the first of those that are doubled.
+
+        Raises:
+            FormatError: all slices are damaged.
+        """
+        whole = Stack(tuple(f for f in self.frames if f.sheet.fault is None), self.name)
+        if not whole.frames:
             return self
-        return Stack(tuple(sorted(place, key=_in_order)[0] for place in self.places), self.name)
+        counts = [len(place) for place in whole.places]
+        if min(counts) == max(counts):
+            return whole
+        return Stack(tuple(sorted(place, key=_in_order)[0] for place in whole.places), self.name)
 
     @cached_property
     def places(self) -> list[list[Frame]]:
@@ -71,8 +78,12 @@ class Stack:
         """The frames of each volume, in order; (volumes, slices).
 
         Raises:
+            FormatError: a file's pixels are not all there.
             GeometryError: a place has more frames than another.
         """
+        for frame in self.frames:
+            if frame.sheet.fault is not None:
+                raise frame.sheet.fault
         counts = [len(place) for place in self.places]
         if min(counts) != max(counts):
             raise self._unequal(counts)
