@@ -40,6 +40,7 @@ _PUBLIC = {
     "report": "hounsfield.workflow",
     "compare": "hounsfield.workflow",
     "loader": "hounsfield.workflow",
+    "read_case": "hounsfield.workflow",
 }
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604  (strings, computed)
 

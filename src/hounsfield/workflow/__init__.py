@@ -7,6 +7,7 @@ Heavy rooms are imported where they are entered, so that help appears at once.
 from hounsfield.workflow.data import audit, beside_run, index, split
 from hounsfield.workflow.measuring import compare, evaluate, predict, report
 from hounsfield.workflow.planning import plan
+from hounsfield.workflow.reading import read_case
 from hounsfield.workflow.training import demo, loader, resume, train
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "loader",
     "plan",
     "predict",
+    "read_case",
     "report",
     "resume",
     "split",
