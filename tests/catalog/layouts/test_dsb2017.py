@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
+from hounsfield import workflow
 from hounsfield.catalog.layouts import dsb2017
 from hounsfield.catalog.layouts.contract import Entry, Label
 from hounsfield.errors import InputError
@@ -73,3 +77,67 @@ def test_the_bowl_of_2018_is_not_claimed(make: SimpleNamespace, tmp_path: Path) 
     make.touch(tmp_path, "stage1_train/a/images/a.png")
     make.table(tmp_path / "stage1_train_labels.csv", ("ImageId", "EncodedPixels"), ("a", "1 2"))
     assert not dsb2017.recognise(tmp_path)
+
+
+def write_series(folder: Path, patient: str, along: list[float]) -> None:
+    """A CT of 4 x 5 pixels, its slices at some mm, in files whose names say nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    study, series, frame = (generate_uid(entropy_srcs=[w, patient, str(along)]) for w in "abc")
+    for number, mm in enumerate(along):
+        data = Dataset()
+        data.file_meta = FileMetaDataset()
+        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = CTImageStorage
+        uid = generate_uid(entropy_srcs=[study, str(number)])
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
+        data.Modality, data.PatientID, data.InstanceNumber = "CT", patient, number + 1
+        data.StudyInstanceUID, data.SeriesInstanceUID = study, series
+        data.FrameOfReferenceUID = frame
+        data.ImagePositionPatient = [-10.0, -20.0, mm]
+        data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        data.PixelSpacing, data.SliceThickness = [0.8, 0.5], 2.0
+        data.Rows, data.Columns, data.SamplesPerPixel = 4, 5, 1
+        data.PhotometricInterpretation, data.PixelRepresentation = "MONOCHROME2", 1
+        data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
+        data.RescaleSlope, data.RescaleIntercept = 1, -1024
+        data.PixelData = np.full((4, 5), 1024 + number, "<i2").tobytes()
+        data.save_as(folder / f"{(number * 7919) % 1000:03d}{number}.dcm", enforce_file_format=True)
+
+
+@pytest.fixture
+def bowl(tmp_path: Path, make: SimpleNamespace) -> Path:
+    """Four patients: sound, of the test part, with a slice missing, with two series."""
+    root = tmp_path / "bowl"
+    for patient, along in (("0a15", [0, 2, 4, 6]), ("0b30", [0, 2, 4]), ("0c92", [0, 2, 6, 8])):
+        write_series(root / "stage1" / patient, patient, [float(mm) for mm in along])
+    for along in ([0.0, 3.0, 6.0, 9.0], [20.0, 21.0]):
+        write_series(root / "stage1" / "0daa" / f"{len(along)}", "0daa", along)
+    labels = [("0a15", 1), ("0c92", 1), ("0daa", 0)]
+    make.table(root / "stage1_labels.csv", ("id", "cancer"), *labels)
+    make.table(root / "stage1_sample_submission.csv", ("id", "cancer"), ("0b30", 0.5))
+    return root
+
+
+def test_slices_become_one_image_a_series_with_one_label(bowl: Path, tmp_path: Path) -> None:
+    made = workflow.index(bowl, tmp_path / "catalog", workers=0)
+    cases, images = made.catalog.cases, made.catalog.images
+    assert sorted(images["depth"]) == [2, 3, 4, 4]
+    assert images["patient"].n_unique() == 3
+    assert images["patient_known"].unique().to_list() == ["given"]
+    labels = dict(made.catalog.annotations.select("case", "label").iter_rows())
+    assert sorted(labels.values()) == ["cancer", "no cancer", "no cancer"]
+    assert dict(zip(cases["part"], images["depth"], strict=True))["test"] == 3
+    assert made.rejected["reason"].to_list() == [
+        "1 slice is missing between 2.00 and 6.00 mm (step 2.000 mm)"
+    ]
+    again = workflow.index(bowl, tmp_path / "catalog", workers=0)
+    assert (again.read, again.unchanged) == (0, 17)
+    assert again.catalog.images.equals(images)
+    assert again.rejected.equals(made.rejected)
+
+
+def test_a_catalogs_volume_is_read_in_its_order(bowl: Path, tmp_path: Path) -> None:
+    catalog = workflow.index(bowl, tmp_path / "catalog", workers=0).catalog
+    image = workflow.read_case(catalog, catalog.cases["case"][0])
+    np.testing.assert_array_equal(image.array[0, :, 0, 0], [0, 1, 2, 3])
+    assert image.channels[0].unit == "HU"
