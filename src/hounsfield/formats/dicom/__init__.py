@@ -3,7 +3,7 @@
 Frames that have a place in the patient become volumes, whatever files they lie in: `stack` says
 which belong together, `volume` reads them. A picture without a place (a radiograph, a photo) is
 an image by itself; its frames lie along C with their times where it is a film, else along Z in
-the order in which they are stored.
+the order in which they are stored. Segmentations have a grid of their own (`seg`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hounsfield.formats.contract import Header, Like, Source
+from hounsfield.formats.dicom import seg
 from hounsfield.formats.dicom.file import looks_like_dicom
 from hounsfield.formats.dicom.picture import picture_header, read_picture
 from hounsfield.formats.dicom.series import find_all, read_stack, stack_of, volume_header
@@ -42,6 +43,8 @@ def header(source: Source) -> Header:
             or unevenly spaced.
     """
     with refusing(source.file, "the header"):
+        if _is_segmentation(source):
+            return seg.header(source)
         stack = stack_of(source)
         if stack is None:
             return picture_header(source)
@@ -57,10 +60,16 @@ def read(source: Source, like: Like | None = None) -> Image:
         GeometryError: as `header`; `Like(fill_gaps=True)` resamples uneven slices instead.
     """
     with refusing(source.file, "the header"):
+        if _is_segmentation(source):
+            return seg.read(source, like)
         stack = stack_of(source)
     if stack is None:
         return read_picture(source, like)
     return read_stack(source, stack, like)
+
+
+def _is_segmentation(source: Source) -> bool:
+    return source.known is None and len(source.paths) == 1 and seg.is_segmentation(source.file)
 
 
 def slab(source: Source, z0: int, z1: int) -> Image:

@@ -109,7 +109,7 @@ class Scanner:
         form = pixel_form(file, tags)
         fault = _fault(file, form)
         sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), fault)
-        frames = list(_frames(tags, sheet))
+        frames = [] if "SegmentSequence" in tags else list(_frames(tags, sheet))  # `seg` places
         if fault is not None and not frames:
             raise fault
         if shared is not None and fault is None and len(frames) == 1 and frames[0].tile is None:

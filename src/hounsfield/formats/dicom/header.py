@@ -78,6 +78,7 @@ TAGS = {
     0x00280102: ("HighBit", "US"),
     0x00280103: ("PixelRepresentation", "US"),
     0x00280A02: ("PixelSpacingCalibrationType", "CS"),
+    0x00280120: ("PixelPaddingValue", "US"),
     0x00281050: ("WindowCenter", "DS"),
     0x00281051: ("WindowWidth", "DS"),
     0x00281052: ("RescaleIntercept", "DS"),
@@ -94,6 +95,11 @@ TAGS = {
     0x00541006: ("SUVType", "CS"),
     0x00541102: ("DecayCorrection", "CS"),
     0x00541300: ("FrameReferenceTime", "DS"),
+    0x00620001: ("SegmentationType", "CS"),
+    0x00620002: ("SegmentSequence", "SQ"),
+    0x0062000E: ("MaximumFractionalValue", "US"),
+    0x00620010: ("SegmentationFractionalType", "CS"),
+    0x00620013: ("SegmentsOverlap", "CS"),
     0x20011003: ("PhilipsBFactor", "FL"),
     0x30040002: ("DoseUnits", "CS"),
     0x3004000C: ("GridFrameOffsetVector", "DS"),
@@ -281,6 +287,13 @@ def age_in_years(age: str | None, born: str | None, seen: str | None) -> float |
     return round(years, 2) if 0 <= years <= 130 else None
 
 
+_WITHOUT_PIXELS = {  # SOP class -> what to do with it
+    "1.2.840.10008.5.1.4.1.1.481.3": "contours become masks on the grid of the image that they "
+    "were drawn on: hf.masks(structures, image), or "
+    "`hounsfield masks STRUCTURES OUT.nii.gz --like IMAGE`",
+}
+
+
 def no_pixels(file: DicomFile, tags: Tags) -> NotAnImage:
     """The refusal of an object without pixels, which says what it is."""
     from pydicom.uid import UID
@@ -291,5 +304,5 @@ def no_pixels(file: DicomFile, tags: Tags) -> NotAnImage:
         f"DICOM without pixels: {what}",
         file=file.path,
         expected=f"an image, with one of {', '.join(f'({t >> 16:04X},{t & 0xFFFF:04X})' for t in sorted(PIXELS))}",  # noqa: E501
-        remedy="leave it out; reports, plans and structures are not pictures",
+        remedy=_WITHOUT_PIXELS.get(uid or "", "leave it out; reports and plans are not pictures"),
     )
