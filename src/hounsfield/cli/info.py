@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,52 +10,134 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from hounsfield.catalog.layouts.rows import Table
-    from hounsfield.formats.contract import Header, Source
+    from hounsfield.formats import Opened
+    from hounsfield.formats.contract import Source
+    from hounsfield.image import Image
 
-_SHOWN = 20
+
+@dataclass(frozen=True)
+class Asked:
+    """What to say and to draw of one image."""
+
+    phi: bool
+    values: bool
+    affine: bool
+    channel: str | None
+    window: tuple[float, float] | None
+    picture: Path | None
+    look: bool
 
 
 def info(
-    path: Path, /, *, phi: bool = False, values: bool = False, picture: Path | None = None
+    path: Path,
+    /,
+    *,
+    phi: bool = False,
+    values: bool = False,
+    affine: bool = False,
+    channel: str | None = None,
+    window: tuple[float, float] | None = None,
+    picture: Path | None = None,
+    no_look: bool = False,
 ) -> None:
     """Say what a file is, or what is in a folder; no names of people unless asked for.
+
+    In a terminal, the middle slice of an image is drawn, too.
 
     Parameters
     ----------
     path
-        A file, one image of a file (scan.npz#train_images/17), a table, or a folder.
+        A file, one image of a file (scan.npz#train_images/17), a table, a folder, or one image
+        of a folder by its number (scans#2).
     phi
         Show the identifying numbers too, and the names of files that may be people's.
     values
         Read the pixels, and show the range of their values.
+    affine
+        Show the matrix from voxels to millimetres.
+    channel
+        Which channel or frame is drawn: its name, or its number from 0.
+    window
+        Centre and width of what is drawn, instead of the file's own.
     picture
-        Write the middle slice as a PNG, in the file's own window if it has one.
+        Write three planes as a PNG, with a scale in mm and the letters of the patient's sides.
+    no_look
+        Draw nothing in the terminal.
     """
     from rich.console import Console
 
-    out = Console(soft_wrap=True, highlight=False)
-    if path.is_dir():
-        _folder(path, out, phi=phi)
-        return
     from hounsfield import formats
+    from hounsfield.cli.info_folder import info_folder, several
     from hounsfield.errors import UsageError
 
-    named = "#" in str(path) and not path.exists()
-    found = [] if named else _found(path, out)
+    out = Console(soft_wrap=True, highlight=False)
+    asked = Asked(phi, values, affine, channel, window, picture, not no_look)
+    _check(asked)
+    if "#" in str(path) and not path.exists():
+        _one(formats.open(path), asked, out)
+        return
+    found = info_folder(path, out, phi=phi) if path.is_dir() else _found(path, out)
     if found is None:
         return
-    if len(found) > 1:
-        if picture or values:
-            raise UsageError(
-                f"holds {len(found)} images", file=path, remedy=f"name one: {found[0]}"
-            )
-        _several(found, out)
+    if len(found) == 1:
+        _one(formats.open(found[0]), asked, out)
         return
-    opened = formats.open(found[0] if found else path)
-    rows = _rows(opened.header, phi=phi)
-    if values or picture:
-        rows += _seen(opened, picture, values=values)
-    _print(rows, out)
+    if picture or values:
+        name = f"{path}#1" if path.is_dir() else found[0]
+        raise UsageError(f"holds {len(found)} images", file=path, remedy=f"name one: {name}")
+    if not path.is_dir():
+        several(found, out)
+
+
+def _check(asked: Asked) -> None:
+    from hounsfield.errors import UsageError
+
+    if asked.picture is not None and asked.picture.suffix.lower() != ".png":
+        raise UsageError("a picture is written as PNG", file=asked.picture, expected="a name.png")
+    if asked.window is not None and not asked.window[1] > 0:
+        raise UsageError(f"a window of width {asked.window[1]:g}", expected="a width above 0")
+
+
+def _one(opened: Opened, asked: Asked, out: Console) -> None:
+    """What is known of one image, and what it looks like."""
+    from hounsfield.cli.info_words import rows_of
+    from hounsfield.cli.look import can_show, look
+
+    _print(rows_of(opened.header, phi=asked.phi, affine=asked.affine), out)
+    if asked.values:
+        _print([("range", _range(opened.read()))], out)
+    if asked.look and can_show(out):
+        look(opened, out, asked.channel, asked.window)
+    if asked.picture is not None:
+        _picture(opened, asked, asked.picture)
+        out.print(str(asked.picture), markup=False)
+
+
+def _range(image: Image) -> str:
+    """The least, the greatest and the mean of the values."""
+    import numpy as np
+
+    values = image.array
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+    if not values.size:
+        return "none is a number"
+    told = f"{values.min():g} to {values.max():g}, mean {values.mean(dtype=float):.6g}"
+    missing = image.array.size - values.size
+    return told + (f", {missing:,} not finite" if missing else "")
+
+
+def _picture(opened: Opened, asked: Asked, path: Path) -> None:
+    """Three planes, or the one there is."""
+    from hounsfield.cli.look import chosen
+    from hounsfield.files import whole_file
+    from hounsfield.reports import planes_figure
+
+    image, which = chosen(opened, asked.channel, whole=True)
+    window = asked.window or opened.header.facts.window
+    seen = planes_figure.view(image, window, which)
+    with whole_file(path) as file:
+        file.write(planes_figure.png(seen))
 
 
 def _found(path: Path, out: Console) -> list[Source] | None:
@@ -90,133 +172,6 @@ def _table(table: Table) -> list[tuple[str, str]]:
         names = (name,) if isinstance(name, str) else name
         rows.append((role, f"column{'s' * (len(names) > 1)} {', '.join(names)}"))
     return rows
-
-
-def _rows(header: Header, *, phi: bool) -> list[tuple[str, str]]:
-    from hounsfield.geometry import Patient, Plane
-
-    facts, geometry = header.facts, header.geometry
-    c, z, y, x = header.shape
-    size = f"{x} × {y}" + (f" × {z}" if z > 1 else "") + (f", {c} channels" if c > 1 else "")
-    if geometry is None:
-        place = "unknown: the file gives no millimetres"
-    else:
-        place = " × ".join(f"{mm:.4g}" for mm in geometry.spacing) + " mm"
-    if isinstance(geometry, Plane):
-        told = {"object": "in the body", "detector": "at the detector", "unknown": "not said where"}
-        place += f", measured {told[geometry.calibration]}"
-    units = sorted({channel.unit for channel in header.channels if channel.unit})
-    window = f"centre {facts.window[0]:g}, width {facts.window[1]:g}" if facts.window else None
-    rows: list[tuple[str, str | None]] = [
-        ("format", header.format),
-        ("modality", header.modality),
-        ("size", size),
-        ("values", f"{header.dtype}" + (f" ({', '.join(units)})" if units else "")),
-        ("stored as", facts.stored),
-        ("spacing", place),
-        ("orientation", geometry.orientation if isinstance(geometry, Patient) else None),
-        ("window", window),
-        ("view", facts.view),
-        ("body part", facts.body_part),
-        ("sex, age", _person(header)),
-        ("scanner", " ".join(filter(None, (facts.manufacturer, facts.model))) or None),
-    ]
-    if phi:
-        who = header.identity
-        rows += [("patient", who.patient), ("study", who.study)]
-        rows += [("series", who.series), ("instance", who.instance)]
-    return [(name, value) for name, value in rows if value]
-
-
-def _person(header: Header) -> str | None:
-    age = f"{header.facts.age:.3g} years" if header.facts.age is not None else None
-    return ", ".join(filter(None, (header.facts.sex, age))) or None
-
-
-def _seen(opened: object, picture: Path | None, *, values: bool) -> list[tuple[str, str]]:
-    """Rows that need the pixels."""
-    import numpy as np
-
-    from hounsfield import formats
-    from hounsfield.formats.conversion import picture as drawn
-    from hounsfield.image import Image
-
-    assert isinstance(opened, formats.Opened)
-    image = opened.read()
-    rows = []
-    if values:
-        finite = image.array[np.isfinite(image.array)]
-        told = "none is a number"
-        if finite.size:
-            told = f"{finite.min():g} to {finite.max():g}, mean {finite.mean(dtype=float):.6g}"
-        missing = image.array.size - finite.size
-        rows.append(("range", told + (f", {missing:,} not finite" if missing else "")))
-    if picture is not None:
-        pixels = drawn(image, opened.header.facts.window)
-        formats.write(Image.from_numpy(pixels, colour=pixels.ndim == 3), picture)
-        rows.append(("picture", str(picture)))
-    return rows
-
-
-def _several(found: list[Source], out: Console) -> None:
-    """A file of many images: the first of each stack."""
-    from hounsfield import formats
-
-    stacks: dict[str, list[Source]] = {}
-    for source in found:
-        stacks.setdefault((source.member or "").rpartition("/")[0] or "images", []).append(source)
-    out.print(f"{len(found)} images", markup=False)
-    for name, sources in stacks.items():
-        header = formats.header(sources[0])
-        c, z, y, x = header.shape
-        told = f"{name}: {len(sources)} of {c}×{z}×{y}×{x} {header.dtype}; name one: {sources[0]}"
-        out.print(told, markup=False)
-
-
-def _folder(folder: Path, out: Console, *, phi: bool) -> None:
-    """Counts by format and modality, and what cannot be read."""
-    from hounsfield import formats
-    from hounsfield.catalog import layouts, pseudonym
-    from hounsfield.errors import HounsfieldError, InputError
-    from hounsfield.folders import walk
-    from hounsfield.formats.folder import is_picture
-
-    kinds: Counter[tuple[str, str]] = Counter()
-    others: Counter[str] = Counter()  # tables, texts: no images, and nothing is wrong with them
-    bad: list[tuple[str, str]] = []
-    for name in walk(folder):
-        file = folder / name
-        try:
-            found = formats.find(file)
-            header = formats.header(found[0]) if found else None
-        except HounsfieldError as error:
-            if error.problem == formats.NO_IMAGE and not is_picture(name):
-                others[file.suffix or "no suffix"] += 1
-                continue
-            plain = phi or pseudonym.plain_path(Path(name))
-            bad.append((name if plain else "(name hidden, --phi shows it)", error.problem))
-            continue
-        if header is not None:
-            kinds[header.format, header.modality or ""] += len(found)
-    if not kinds and not bad and not others:
-        raise InputError(
-            "this folder has no files, or only hidden ones, runs and catalogs",
-            file=folder,
-            remedy="check the path",
-        )
-    layout = layouts.recognise(folder)
-    out.print(f"layout {layout}: {layouts.load(layout).TITLE}", markup=False)
-    for (kind, modality), count in kinds.most_common():
-        out.print(f"{count:>8,}  {kind} {modality}".rstrip(), markup=False)
-    if others:
-        named = ", ".join(f"{count:,} {suffix}" for suffix, count in others.most_common(5))
-        out.print(f"{others.total():>8,}  no images ({named})", markup=False)
-    if bad:
-        out.print(f"{len(bad):>8,}  unreadable", markup=False)
-    for name, problem in bad[:_SHOWN]:
-        out.print(f"          {name}: {problem}", markup=False)
-    if len(bad) > _SHOWN:
-        out.print(f"          and {len(bad) - _SHOWN:,} more", markup=False)
 
 
 def _print(rows: list[tuple[str, str]], out: Console) -> None:
