@@ -23,7 +23,15 @@ from hounsfield.formats.dicom.geometry import (
     pixel_spacing,
     slice_thickness,
 )
-from hounsfield.formats.dicom.header import TAG, WANTED, PixelForm, Tags, no_pixels, pixel_form
+from hounsfield.formats.dicom.header import (
+    SEGMENTATIONS,
+    TAG,
+    WANTED,
+    PixelForm,
+    Tags,
+    no_pixels,
+    pixel_form,
+)
 from hounsfield.formats.dicom.marks import Marks, marks_of
 from hounsfield.formats.dicom.pixels import check_pixels
 from hounsfield.formats.dicom.siemens import Mosaic, mosaic_of
@@ -109,7 +117,8 @@ class Scanner:
         form = pixel_form(file, tags)
         fault = _fault(file, form)
         sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), fault)
-        frames = [] if "SegmentSequence" in tags else list(_frames(tags, sheet))  # `seg` places
+        apart = tags.text("SOPClassUID") in SEGMENTATIONS  # `seg` places their frames
+        frames = [] if apart else list(_frames(tags, sheet))
         if fault is not None and not frames:
             raise fault
         if shared is not None and fault is None and len(frames) == 1 and frames[0].tile is None:

@@ -111,6 +111,10 @@ TAGS = {
     0x70531009: ("PhilipsActivityFactor", "DS"),
 }
 WANTED = frozenset(TAGS)
+SEGMENTATIONS = (  # SOP classes
+    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
+    "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
+)
 TAG = {name: tag for tag, (name, _) in TAGS.items()}
 
 

@@ -28,6 +28,7 @@ from hounsfield.formats.dicom.file import (
     open_dicom,
 )
 from hounsfield.formats.dicom.header import (
+    SEGMENTATIONS,
     WANTED,
     PixelForm,
     Tags,
@@ -43,10 +44,6 @@ from hounsfield.formats.guard import CODEC_RATIO, check_promise, frame_range, re
 from hounsfield.formats.places import along_z
 from hounsfield.image import Channel, Image
 
-CLASSES = (
-    "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
-    "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
-)
 _STORAGE_CLASS = b"\x02\x00\x02\x00UI"  # of the file meta information (PS3.10 7.1)
 _KINDS = ("BINARY", "FRACTIONAL", "LABELMAP")
 _FREE = 1 << 16  # bytes of pixels that a file counts as having, when its grid is bounded
@@ -94,8 +91,8 @@ def is_segmentation(path: Path) -> bool:
     at = head.find(_STORAGE_CLASS)
     if head[128:132] == b"DICM" and at > 0:
         size = int.from_bytes(head[at + 6 : at + 8], "little")
-        return head[at + 8 : at + 8 + size].strip(b"\0 ").decode("latin-1") in CLASSES
-    return Tags(open_dicom(path, WANTED).elements, path).text("SOPClassUID") in CLASSES
+        return head[at + 8 : at + 8 + size].strip(b"\0 ").decode("latin-1") in SEGMENTATIONS
+    return Tags(open_dicom(path, WANTED).elements, path).text("SOPClassUID") in SEGMENTATIONS
 
 
 def segments(path: str | Path) -> list[Segment]:
@@ -112,7 +109,7 @@ def segments(path: str | Path) -> list[Segment]:
 
 
 def _check_class(tags: Tags) -> None:
-    if tags.text("SOPClassUID") not in CLASSES:
+    if tags.text("SOPClassUID") not in SEGMENTATIONS:
         raise FormatError(
             "this is no DICOM segmentation", file=tags.path, expected="SOP class Segmentation"
         )
