@@ -43,7 +43,9 @@ def rows_of(header: Header, *, phi: bool, affine: bool) -> list[tuple[str, str]]
     if isinstance(header.geometry, Patient):
         rows += _lying(header.geometry)
         if affine:
-            lines = [" ".join(f"{value:12.6g}" for value in row) for row in header.geometry.affine]
+            lines = [
+                " ".join(f"{value + 0.0:12.6g}" for value in row) for row in header.geometry.affine
+            ]
             lines.insert(0, "voxel (x, y, z) to mm (right, front, head)")
             rows.append(("affine", "\n".join(lines)))
         if phi:
@@ -189,6 +191,11 @@ def _lying(geometry: Patient) -> list[tuple[str, str | None]]:
         ("orientation", f"{code} ({', '.join(each)})"),
         ("lies", "; ".join(oblique_of(geometry)) or None),
     ]
+
+
+def _matrix(geometry: Patient) -> str:
+    lines = [" ".join(f"{value + 0.0:12.6g}" for value in row) for row in geometry.affine]
+    return "\n".join(("voxel (x, y, z) to mm (right, front, head)", *lines))
 
 
 def _window(header: Header) -> str | None:

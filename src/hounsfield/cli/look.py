@@ -36,7 +36,7 @@ def look(
 ) -> None:
     """Draw the middle slice, or say in a sentence why it cannot be drawn."""
     from hounsfield.errors import HounsfieldError
-    from hounsfield.reports.planes import cut, grey, sides_known
+    from hounsfield.reports.planes import cut, grey, number, sides_known
 
     try:
         image, which = chosen(opened, channel)
@@ -52,7 +52,8 @@ def look(
     if drawn.edges and sides_known(image):
         words.append(f"{drawn.edges[0]} on the left, {drawn.edges[2]} above")
     if ends is not None:
-        words.append(f"black {ends[0]:.4g}, white {ends[1]:.4g}{f' {unit}' if unit else ''}")
+        dark, bright = map(number, ends)
+        words.append(f"black {dark}, white {bright}{f' {unit}' if unit else ''}")
     out.print(", ".join(filter(None, words)), style="dim", markup=False)
 
 

@@ -31,6 +31,7 @@ class Cut:
 
     step: from column to column and from row to row, in mm, or in pixels where no size is known.
     lean: the cosine of the angle between the directions of columns and rows; 0 unless sheared.
+    turn: the angle (radians, clockwise) that a sheared plane is turned by to stand upright.
     edges: the letters of left, right, top, bottom; empty where the file does not say.
     """
 
@@ -38,7 +39,17 @@ class Cut:
     pixels: NDArray[Any]
     step: tuple[float, float] = (1.0, 1.0)
     lean: float = 0.0
+    turn: float = 0.0
     edges: str = ""
+
+    @property
+    def paper_from_pixel(self) -> NDArray[np.float64]:
+        """(2, 2): where a step to the next column and to the next row leads, right and down."""
+        across, down = self.step
+        upright = float(np.sqrt(1 - min(self.lean**2, 1.0)))
+        level = np.array([[across, down * self.lean], [0.0, down * upright]])
+        cos, sin = np.cos(self.turn), np.sin(self.turn)
+        return np.asarray(np.array([[cos, -sin], [sin, cos]]) @ level)
 
 
 @dataclass(frozen=True)
@@ -88,18 +99,24 @@ def cut(array: NDArray[Any], geometry: Geometry, along: int, at: int) -> Cut:
     across, down = sorted((v for v in range(3) if v != along), key=lambda v: _world(letters[v]))
     if across > down:
         plane = plane.swapaxes(1, 2)
-    steps, edges = {}, ""
+    steps, edges = [], ""
     for axis, voxel in ((2, across), (1, down)):
         column = geometry.affine[:3, voxel]
         low, high = tuple(ENDS[_world(letters[voxel])])
         if letters[voxel] == high:  # pictures begin at the right, the front and the head
             plane = np.flip(plane, axis)
             column = -column
-        steps[voxel] = column
+        steps.append(column)
         edges += high + low
-    size = float(np.linalg.norm(steps[across])), float(np.linalg.norm(steps[down]))
-    lean = float(steps[across] @ steps[down]) / (size[0] * size[1])
-    return Cut(ANATOMICAL[_world(letters[along])], _channels_last(plane), size, lean, edges)
+    size = float(np.linalg.norm(steps[0])), float(np.linalg.norm(steps[1]))
+    lean = float(steps[0] @ steps[1]) / (size[0] * size[1])
+    made = Cut(ANATOMICAL[_world(letters[along])], _channels_last(plane), size, lean, edges=edges)
+    if abs(lean) < np.sin(np.radians(OBLIQUE)):
+        return made
+    # Which way is up in a sheared plane? Nearest to where the body's axes are.
+    body = -np.array([[step[_world(letters[v])] for step in steps] for v in (across, down)])
+    both = body @ made.paper_from_pixel.T
+    return replace(made, turn=float(np.arctan2(both[1, 0] - both[0, 1], both[0, 0] + both[1, 1])))
 
 
 def _world(letter: str) -> int:
@@ -192,6 +209,11 @@ def grey(
         for one, values in zip(cuts, shades, strict=True)
     ]
     return made, (centre - width / 2, centre + width / 2)
+
+
+def number(value: float) -> str:
+    """Four digits, and no powers of ten where they can be avoided."""
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def _range(cuts: Sequence[Cut]) -> tuple[float, float]:

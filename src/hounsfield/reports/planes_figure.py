@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hounsfield.geometry import Plane
 from hounsfield.image import Image
-from hounsfield.reports.planes import OBLIQUE, Cut, grey, middle_cuts, pose_of, sides_known
+from hounsfield.reports.planes import OBLIQUE, Cut, grey, middle_cuts, number, pose_of, sides_known
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # All in inches: the drawing has one scale for all its planes.
 MOST = (10.0, 5.2)  # of all planes together
-MARGIN, GAP, TITLE, BAR, LINE = 0.42, 0.62, 0.3, 0.45, 0.2
+MARGIN, GAP, TITLE, BAR, LINE = 0.42, 0.85, 0.3, 0.45, 0.2
 NARROWEST = 4.6
 GROUND, INK, SOFT = "#0d1117", "#f2f5f8", "#aeb9c4"
 DOTS = 140  # an inch
@@ -43,13 +43,15 @@ def view(image: Image, window: tuple[float, float] | None = None, which: str = "
     `which` says which of several channels this is.
     """
     cuts, ends = grey(middle_cuts(image), window)
-    notes = [*_place(image), *([which[0].upper() + which[1:]] if which else [])]
+    notes = [*_place(image, cuts), *([which[0].upper() + which[1:]] if which else [])]
     if ends is not None:
         unit = image.channels[0].unit
         why = "" if window is not None else ", the 1st and 99th percentile of what is shown"
-        notes.append(f"Black {ends[0]:.4g}, white {ends[1]:.4g}{f' {unit}' if unit else ''}{why}")
+        notes.append(
+            f"Black {number(ends[0])}, white {number(ends[1])}{f' {unit}' if unit else ''}{why}"
+        )
     if not sides_known(image):
-        cuts = [Cut(_axes(cut.title), cut.pixels, cut.step, cut.lean) for cut in cuts]
+        cuts = [replace(cut, title=_axes(cut.title), edges="") for cut in cuts]
     return View(tuple(cuts), image.geometry is not None, tuple(notes))
 
 
@@ -57,7 +59,7 @@ def _axes(title: str) -> str:
     return f"{title}, if the format's convention holds" if title else ""
 
 
-def _place(image: Image) -> list[str]:
+def _place(image: Image, cuts: Sequence[Cut]) -> list[str]:
     """What the caption says of the geometry."""
     geometry = image.geometry
     if geometry is None:
@@ -66,7 +68,8 @@ def _place(image: Image) -> list[str]:
         told = {"object": "in the body", "detector": "at the detector", "unknown": ""}
         where = told[geometry.calibration]
         return [f"Millimetres {where}"] if where else []
-    notes = ["Seen as radiologists do: the patient's right is on the left"]
+    side = "right" if any(cut.edges[0] == "R" for cut in cuts) else "front"
+    notes = [f"Seen as radiologists do: the patient's {side} is on the left"]
     if not sides_known(image):
         notes = ["The file does not say where the patient's sides are: no letters"]
     pose = pose_of(geometry)
@@ -100,8 +103,9 @@ def draw(seen: View) -> Figure:
     wide = float(sizes[:, 0].sum()) * inch + GAP * (len(sizes) - 1) + 2 * MARGIN
     width = max(wide, NARROWEST)
     lines = _wrapped(seen.notes, width)
-    top = TITLE + MARGIN
-    bottom = top + float(sizes[:, 1].max()) * inch + MARGIN
+    top = TITLE + MARGIN if any(cut.title for cut in seen.cuts) else MARGIN / 2
+    under = MARGIN if any(cut.edges for cut in seen.cuts) else MARGIN / 2
+    bottom = top + float(sizes[:, 1].max()) * inch + under
     height = bottom + (BAR if seen.sized else 0) + LINE * len(lines) + 0.15
     figure = Figure(figsize=(width, height), facecolor=GROUND)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -112,7 +116,7 @@ def draw(seen: View) -> Figure:
         corner = np.array((left, down)) - outline.min(axis=0) * inch
         _plane(axes, cut, corner, inch)
         _letters(axes, cut.edges, (left, down), size * inch)
-        _words(axes, left + size[0] * inch / 2, TITLE / 2 + 0.05, cut.title)
+        _words(axes, left + size[0] * inch / 2, down - MARGIN, cut.title)
         left += size[0] * inch + GAP
     if seen.sized:
         _bar(axes, bottom, inch, float(sizes[:, 0].max()))
@@ -123,18 +127,11 @@ def draw(seen: View) -> Figure:
     return figure
 
 
-def _basis(cut: Cut) -> NDArray[np.float64]:
-    """(2, 2): paper mm (right, down) of a step to the next column, and to the next row."""
-    across, down = cut.step
-    upright = float(np.sqrt(1 - min(cut.lean**2, 1.0)))
-    return np.array([[across, down * cut.lean], [0.0, down * upright]])
-
-
 def _outline(cut: Cut) -> NDArray[np.float64]:
     """(4, 2): the corners of a plane on paper, in mm from its first corner."""
     rows, columns = cut.pixels.shape[:2]
     corners = np.array([(0, 0), (columns, 0), (0, rows), (columns, rows)])
-    return np.asarray(corners @ _basis(cut).T)
+    return np.asarray(corners @ cut.paper_from_pixel.T)
 
 
 def _plane(axes: Axes, cut: Cut, corner: NDArray[np.float64], inch: float) -> None:
@@ -143,7 +140,7 @@ def _plane(axes: Axes, cut: Cut, corner: NDArray[np.float64], inch: float) -> No
 
     rows, columns = cut.pixels.shape[:2]
     inch_from_pixel = np.eye(3)
-    inch_from_pixel[:2, :2] = _basis(cut) * inch
+    inch_from_pixel[:2, :2] = cut.paper_from_pixel * inch
     inch_from_pixel[:2, 2] = corner
     few = min(rows, columns) < 64  # pixels that can be seen as such are left alone
     drawn = axes.imshow(
@@ -184,5 +181,5 @@ def _words(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
 
 
 def _wrapped(notes: Sequence[str], width: float) -> list[str]:
-    fits = int((width - 2 * MARGIN) / 0.066)  # characters of 8 points
+    fits = int((width - 2 * MARGIN) / 0.06)  # characters of 8 points
     return [line for note in notes for line in textwrap.wrap(f"{note}.", fits)]
