@@ -62,6 +62,11 @@ def check_promise(
         FormatError: a size below 1, more than the limit, or more than the file can hold.
     """
     promised = promised_bytes(shape, dtype)
+    small = promised <= MAX_BYTES and (
+        promised <= found * ratio or (ratio != 1 and promised <= FREE_BYTES)
+    )
+    if small and min(shape) >= 1:
+        return promised
     size = "×".join(str(int(n)) for n in shape)
     if min(shape) < 1:
         raise FormatError(f"the header promises an empty image ({size})", file=file)
@@ -72,15 +77,13 @@ def check_promise(
             expected=f"at most {MAX_BYTES:,} bytes",
             remedy="check that the file is what it says; cut it into parts if it is",
         )
-    if promised > found * ratio and (ratio == 1 or promised > FREE_BYTES):
-        raise FormatError(
-            f"the header promises {size} {dtype} = {promised:,} bytes, "
-            f"the file has {found:,} bytes of pixels",
-            file=file,
-            expected="a whole file" if ratio == 1 else "a size that the compressed data can hold",
-            remedy="copy the file again; it is truncated or its header is wrong",
-        )
-    return promised
+    raise FormatError(
+        f"the header promises {size} {dtype} = {promised:,} bytes, "
+        f"the file has {found:,} bytes of pixels",
+        file=file,
+        expected="a whole file" if ratio == 1 else "a size that the compressed data can hold",
+        remedy="copy the file again; it is truncated or its header is wrong",
+    )
 
 
 def frame_range(source: Source, depth: int) -> tuple[int, int]:

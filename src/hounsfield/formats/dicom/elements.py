@@ -7,6 +7,7 @@ what it is not asked for, and stops at the pixels (PS3.5 chapter 7, PS3.10 chapt
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import Struct
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class Element(NamedTuple):
 
 
 _HEADS = {order: (Struct(order + "HH2sH"), Struct(order + "HHI")) for order in "<>"}
+_HEADS_RUN = {order: Struct(order + "I2sH").unpack_from for order in "<>"}
 _LENGTHS = {order: Struct(order + "I") for order in "<>"}
 IMPLICIT = Coding(explicit=False)
 
@@ -155,25 +157,32 @@ class Elements:
         return items
 
 
+@lru_cache(maxsize=16)
+def _as_read(wanted: frozenset[int], order: str) -> dict[int, int]:
+    """Tags as one number of 32 bits reads them from a file in this order -> the tags."""
+    if order == ">":
+        return {tag: tag for tag in wanted}
+    return {(tag & 0xFFFF) << 16 | tag >> 16: tag for tag in wanted}
+
+
 def _run(
     buffer: bytes, at: int, coding: Coding, wanted: frozenset[int], found: dict[int, Element]
 ) -> int:
     """Over plain elements, keeping those that were asked for; most of a header, so it is tight."""
-    explicit, implicit = _HEADS[coding.order]
     last = len(buffer) - 8
     if coding.explicit:
-        unpack, names = explicit.unpack_from, _SHORT_NAMES
+        unpack, short, tags = _HEADS_RUN[coding.order], _SHORT, _as_read(wanted, coding.order)
         while at <= last:
-            group, number, code, length = unpack(buffer, at)
-            vr = names.get(code)
-            if vr is None:
+            number, code, length = unpack(buffer, at)
+            if code not in short:
                 break
-            tag = group << 16 | number
-            if tag in wanted and tag not in found:  # where a tag comes twice the first one counts
-                found[tag] = Element(tag, vr, at + 8, length)
+            if number in tags:
+                tag = tags[number]
+                if tag not in found:  # where a tag comes twice the first one counts
+                    found[tag] = Element(tag, _SHORT_NAMES[code], at + 8, length)
             at += 8 + length
         return at
-    lengths = implicit.unpack_from
+    lengths = _HEADS[coding.order][1].unpack_from
     while at <= last:
         group, number, length = lengths(buffer, at)
         tag = group << 16 | number

@@ -110,10 +110,11 @@ def _read(jobs: list[_Job], out: NDArray[Any], like: Like | None) -> NDArray[Any
 
 
 def _read_some(jobs: Iterable[_Job], out: NDArray[Any], like: Like | None) -> None:
+    scratch = np.empty(0 if out.dtype.itemsize == 2 else out.shape[2:], np.uint16)
     for job in jobs:
         with refusing(job.frame.sheet.file.path, "the pixels"):
             if _is_plain(job.frame, out.dtype, like):
-                _read_plain(job.frame, out[job.channel, job.plane])
+                _read_plain(job.frame, out[job.channel, job.plane], scratch)
                 continue
             found = _any(job.frame, like, out.dtype)
             out[job.channel : job.channel + len(found), job.plane] = found
@@ -136,12 +137,12 @@ def _is_plain(frame: Frame, dtype: np.dtype[np.generic], like: Like | None) -> b
     )
 
 
-def _read_plain(frame: Frame, target: NDArray[Any]) -> None:
-    """Numbers of 16 bits, through `target` itself where it is as wide."""
+def _read_plain(frame: Frame, target: NDArray[Any], scratch: NDArray[np.uint16]) -> None:
+    """Numbers of 16 bits, through `target` itself where it is as wide, else through `scratch`."""
     form, file = frame.sheet.form, frame.sheet.file
     assert file.pixels is not None
     same = target.dtype.itemsize == 2
-    stored = target.view(form.dtype) if same else np.empty(target.shape, form.dtype)
+    stored = (target if same else scratch).view(form.dtype)
     view = memoryview(stored.reshape(-1).view(np.uint8).data)
     with file.path.open("rb", buffering=0) as source:
         source.seek(file.pixels.start + frame.number * len(view))
