@@ -20,7 +20,7 @@ _PUBLIC = {
     "Run": "hounsfield.run",
     "Source": "hounsfield.formats.contract",
     "Like": "hounsfield.formats.contract",
-    "Clip": "hounsfield.formats.clip",
+    "Clip": "hounsfield.formats.video.clip",
     "Grid": "hounsfield.spatial",
     "open": "hounsfield.formats",
     "read": "hounsfield.formats",

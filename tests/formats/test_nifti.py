@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.contract import Source
-from hounsfield.formats.nifti_header import DATATYPES
+from hounsfield.formats.nifti.fields import DATATYPES
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 

@@ -16,7 +16,8 @@ import SimpleITK
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, HounsfieldError
-from hounsfield.formats import analyze, nifti, nifti_gzip
+from hounsfield.formats import analyze, nifti
+from hounsfield.formats.nifti import gzip as nifti_gzip
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
 

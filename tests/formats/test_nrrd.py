@@ -14,7 +14,7 @@ import SimpleITK as sitk  # noqa: N813
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError, HounsfieldError
 from hounsfield.formats.contract import Source
-from hounsfield.formats.nrrd_header import TYPES
+from hounsfield.formats.nrrd.fields import TYPES
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import RGB, Channel, Image
 

@@ -10,7 +10,7 @@ from scipy.constants import Wien, sigma
 from scipy.integrate import quad
 
 from hounsfield.errors import InputError
-from hounsfield.formats.radiometry import (
+from hounsfield.formats.thermal.radiometry import (
     LONG_WAVE,
     MID_WAVE,
     Band,

@@ -18,8 +18,8 @@ from hounsfield import formats
 from hounsfield.errors import FormatError, HounsfieldError, UsageError
 from hounsfield.formats import thermal
 from hounsfield.formats.contract import Like, Source
-from hounsfield.formats.flir_signal import Air, Calibration
 from hounsfield.formats.thermal import Parameters
+from hounsfield.formats.thermal.raw import Air, Calibration
 from hounsfield.image import Image
 
 CALIBRATION = Calibration(made.R1, made.B, made.F, made.OFFSET, made.R2)

@@ -25,9 +25,11 @@ from hounsfield.errors import (
     MissingExtraError,
     UsageError,
 )
-from hounsfield.formats import video, video_decode, video_index
-from hounsfield.formats.clip import Clip
+from hounsfield.formats import video
 from hounsfield.formats.contract import Source
+from hounsfield.formats.video import decode as video_decode
+from hounsfield.formats.video import index as video_index
+from hounsfield.formats.video.clip import Clip
 
 av = pytest.importorskip("av")
 

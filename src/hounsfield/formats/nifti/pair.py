@@ -7,7 +7,7 @@ from pathlib import Path
 from hounsfield.errors import FormatError
 from hounsfield.formats.beside import data_beside, header_beside
 from hounsfield.formats.contract import Source
-from hounsfield.formats.nifti_gzip import beginning
+from hounsfield.formats.nifti.gzip import beginning
 
 _BYTES = 4096  # what stands before the stream of a gzip file of ours, and more
 

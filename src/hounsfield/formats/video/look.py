@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.video_file import library
+from hounsfield.formats.video.file import library
 
 # ITU-T H.273 table 4, matrix coefficients -> name and libswscale's number of the matrix
 MATRICES = {

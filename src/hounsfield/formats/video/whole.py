@@ -6,7 +6,7 @@ from pathlib import Path
 from struct import unpack
 from typing import BinaryIO
 
-from hounsfield.formats.video_file import File, demuxer
+from hounsfield.formats.video.file import File, demuxer
 
 _SEGMENT = b"\x18\x53\x80\x67"
 _MOST_BOXES = 1_000_000  # a fragmented file has two for each fragment

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats.tiff_pages import dtype_of, is_colour, samples, size_of, turn_of
+from hounsfield.formats.tiff.pages import dtype_of, is_colour, samples, size_of, turn_of
 from hounsfield.geometry import Geometry, Patient, Plane
 from hounsfield.image import Channel
 

@@ -24,13 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats import nifti_pair
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
-from hounsfield.formats.nifti_gzip import beginning, is_gzip
-from hounsfield.formats.nifti_voxels import Voxels
-from hounsfield.formats.nifti_write import CALIBRATIONS, NO_GEOMETRY
+from hounsfield.formats.nifti import pair as nifti_pair
+from hounsfield.formats.nifti.gzip import beginning, is_gzip
+from hounsfield.formats.nifti.voxels import Voxels
+from hounsfield.formats.nifti.writing import CALIBRATIONS, NO_GEOMETRY
 from hounsfield.geometry import Geometry, Patient, Plane
 from hounsfield.image import Channel, Image
 
@@ -138,7 +138,7 @@ def write_pair(image: Image, path: Path) -> None:
         FormatError: Analyze has no such values, or no field for what the channels say.
         GeometryError: it would not come back where it is: another orientation or origin.
     """
-    from hounsfield.formats.analyze_write import write_pair as write_both
+    from hounsfield.formats.analyze.writing import write_pair as write_both
 
     write_both(image, path)
 

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hounsfield.formats.nifti_header import LAYOUTS, Fields
-from hounsfield.formats.nifti_pair import start_of
+from hounsfield.formats.nifti.fields import LAYOUTS, Fields
+from hounsfield.formats.nifti.pair import start_of
 from hounsfield.image import Channel
 
 _COMMENT = 6

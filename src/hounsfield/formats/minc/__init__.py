@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats import minc_write
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
-from hounsfield.formats.minc_files import CLASSIC, HDF5, Attributes, Container, opened
+from hounsfield.formats.minc import writing as minc_write
+from hounsfield.formats.minc.files import CLASSIC, HDF5, Attributes, Container, opened
 from hounsfield.formats.places import HUGE, along_z, patient
 from hounsfield.formats.remarks import KEY, Remark, understood
 from hounsfield.geometry import Geometry, Plane

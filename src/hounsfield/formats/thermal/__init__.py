@@ -16,13 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import flir_records, jpeg
+from hounsfield.formats import jpeg
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
-from hounsfield.formats.flir_records import CAMERA, RAW, VISIBLE, Records
-from hounsfield.formats.flir_signal import KELVIN, Air, Calibration, Parameters, possible
-from hounsfield.formats.flir_signal import temperatures as _temperatures
 from hounsfield.formats.guard import refusing
+from hounsfield.formats.thermal import records as flir_records
+from hounsfield.formats.thermal.raw import KELVIN, Air, Calibration, Parameters, possible
+from hounsfield.formats.thermal.raw import temperatures as _temperatures
+from hounsfield.formats.thermal.records import CAMERA, RAW, VISIBLE, Records
 from hounsfield.image import RGB, Channel, Image
 
 __all__ = ["Camera", "Parameters", "camera", "temperatures"]

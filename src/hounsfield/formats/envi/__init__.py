@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
-from hounsfield.formats.envi_header import EnviHeader, is_header, parse
+from hounsfield.formats.envi.fields import EnviHeader, is_header, parse
 from hounsfield.formats.guard import check_promise, refusing
 from hounsfield.image import Channel, Image
 

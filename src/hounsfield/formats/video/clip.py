@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import InputError, UsageError
-from hounsfield.formats.video_decode import Decoder
-from hounsfield.formats.video_file import File, name_of
-from hounsfield.formats.video_index import Index, index_of
-from hounsfield.formats.video_look import Look, look_of, rgb, thumbnail, without_fields
+from hounsfield.formats.video.decode import Decoder
+from hounsfield.formats.video.file import File, name_of
+from hounsfield.formats.video.index import Index, index_of
+from hounsfield.formats.video.look import Look, look_of, rgb, thumbnail, without_fields
 from hounsfield.image import RGB, Channel, Image
 
 CUT = 12.0  # grey levels of 255

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.video_file import File, library, name_of, opened
-from hounsfield.formats.video_whole import cut_off
+from hounsfield.formats.video.file import File, library, name_of, opened
+from hounsfield.formats.video.whole import cut_off
 
 TRIED = 24  # frames that are decoded to see whether the time stamps tell the truth
 MAX_PACKETS = 1 << 25  # a year of one frame a second

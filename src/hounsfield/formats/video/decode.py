@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.video_file import File, library, name_of, opened
-from hounsfield.formats.video_index import NONE, Index, numbered, stamped
+from hounsfield.formats.video.file import File, library, name_of, opened
+from hounsfield.formats.video.index import NONE, Index, numbered, stamped
 
 RECENT = 4  # decoded frames that are kept
 SKIPPED = 300  # packets that are read and passed over rather than sought past

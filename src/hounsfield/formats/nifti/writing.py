@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, UsageError
 from hounsfield.files import whole_path
-from hounsfield.formats import nifti_extensions, nifti_gzip
-from hounsfield.formats.nifti_header import (
+from hounsfield.formats.nifti import extensions as nifti_extensions
+from hounsfield.formats.nifti import gzip as nifti_gzip
+from hounsfield.formats.nifti.fields import (
     DATATYPES,
     LAYOUTS,
     MAGIC_1,

@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
-from hounsfield.formats.clip import Clip, at_time
 from hounsfield.formats.contract import Facts, Header, Like, Source
 from hounsfield.formats.guard import refusing
-from hounsfield.formats.video_file import demuxer
+from hounsfield.formats.video.clip import Clip, at_time
+from hounsfield.formats.video.file import demuxer
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".mp4"
@@ -191,7 +191,7 @@ def _check_whole(source: Source, clip: Clip, count: int) -> None:
             f"{count} frames of {columns}×{rows} take {size:,} bytes",
             file=source.file,
             expected=f"at most {MAX_READ:,} bytes at once",
-            remedy="open it with hounsfield.formats.clip.Clip, or name frames: FILE#frame/17",
+            remedy="open it with hounsfield.formats.video.clip.Clip, or name frames: FILE#frame/17",
         )
     if clip.index.damage and source.member is None and source.frames is None:
         raise FormatError(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import nifti_gzip
 from hounsfield.formats.guard import DEFLATE_RATIO, check_promise
+from hounsfield.formats.nifti import gzip as nifti_gzip
 
 _BLOCK = 1 << 17  # numbers scaled at a time: they stay in the processor's cache
 

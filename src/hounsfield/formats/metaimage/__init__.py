@@ -20,7 +20,7 @@ from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
-from hounsfield.formats.metaimage_header import (
+from hounsfield.formats.metaimage.fields import (
     START,
     TYPES,
     Tags,

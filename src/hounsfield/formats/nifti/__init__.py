@@ -15,12 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import nifti_extensions, nifti_pair, nifti_write
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
-from hounsfield.formats.nifti_gzip import beginning, is_gzip
-from hounsfield.formats.nifti_header import (
+from hounsfield.formats.nifti import extensions as nifti_extensions
+from hounsfield.formats.nifti import pair as nifti_pair
+from hounsfield.formats.nifti import writing as nifti_write
+from hounsfield.formats.nifti.fields import (
     COLOUR,
     COMPLEX,
     LAYOUTS,
@@ -33,7 +34,8 @@ from hounsfield.formats.nifti_header import (
     disagreement,
     parse,
 )
-from hounsfield.formats.nifti_voxels import Voxels
+from hounsfield.formats.nifti.gzip import beginning, is_gzip
+from hounsfield.formats.nifti.voxels import Voxels
 from hounsfield.geometry import Geometry, Patient, Plane
 from hounsfield.image import RGB, Channel, Image
 

@@ -11,8 +11,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.tiff_pages import dtype_of, samples, size_of
-from hounsfield.formats.tiff_stacks import SECONDS, Sizes, Spot, Stack, below, length, number
+from hounsfield.formats.tiff.pages import dtype_of, samples, size_of
+from hounsfield.formats.tiff.stacks import SECONDS, Sizes, Spot, Stack, below, length, number
 from hounsfield.image import Channel
 
 _NAMESPACE = "openmicroscopy.org/Schemas/OME"

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats.nifti_intent import Intent, intent_of
+from hounsfield.formats.nifti.intent import Intent, intent_of
 
 # name, type: the fields in the order of nifti1.h, then of nifti2.h
 _FIELDS_1 = (

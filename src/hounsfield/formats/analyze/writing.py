@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.analyze import DATATYPES, LAYOUT, SIZE, conventional
-from hounsfield.formats.nifti_write import NO_GEOMETRY, NOTES, place_pair, voxels_of
+from hounsfield.formats.nifti.writing import NO_GEOMETRY, NOTES, place_pair, voxels_of
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Channel, Image
 

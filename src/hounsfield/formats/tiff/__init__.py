@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats import tiff_ome
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import (
     MAX_BYTES,
@@ -31,7 +30,8 @@ from hounsfield.formats.contract import (
     promised_bytes,
 )
 from hounsfield.formats.guard import check_promise, frame_range, refusing
-from hounsfield.formats.tiff_pages import (
+from hounsfield.formats.tiff import ome as tiff_ome
+from hounsfield.formats.tiff.pages import (
     check_page,
     following,
     pages_of,
@@ -40,7 +40,7 @@ from hounsfield.formats.tiff_pages import (
     samples,
     size_of,
 )
-from hounsfield.formats.tiff_stacks import (
+from hounsfield.formats.tiff.stacks import (
     Stack,
     channels,
     geometry,

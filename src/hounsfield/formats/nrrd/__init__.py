@@ -21,8 +21,8 @@ from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
-from hounsfield.formats.nrrd_header import MAGIC, TYPES, Nrrd, parse
-from hounsfield.formats.nrrd_space import channels_of, geometry_of
+from hounsfield.formats.nrrd.fields import MAGIC, TYPES, Nrrd, parse
+from hounsfield.formats.nrrd.space import channels_of, geometry_of
 from hounsfield.formats.payload import check, mapped, numbers
 from hounsfield.formats.places import along_z
 from hounsfield.formats.remarks import KEY, remark

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError
-from hounsfield.formats.nrrd_header import Nrrd, vector_of
+from hounsfield.formats.nrrd.fields import Nrrd, vector_of
 from hounsfield.formats.places import patient
 from hounsfield.formats.remarks import KEY, Remark, understood
 from hounsfield.geometry import Geometry, Plane
