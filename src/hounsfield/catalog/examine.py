@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from threading import Lock, local
 from typing import Any
 
 import polars as pl
@@ -27,6 +29,7 @@ from hounsfield.formats.guard import refusing
 
 CHUNK = 32  # files a task
 BLOCK = 1 << 18  # bytes that are hashed at a time
+KEPT = 64  # files whose hashes are kept for their further members and frames
 DIGEST = 32  # hex digits of SHA-256 (FIPS 180-4), which today's processors compute themselves
 SCHEMA = {"row": pl.UInt32, **{name: LINK[name] for name in FOUND}}
 Found = dict[str, Any]
@@ -46,18 +49,18 @@ def examine(todo: pl.DataFrame, workers: int | None) -> Iterator[pl.DataFrame]:
 
     A file that cannot be read has a reason, and nothing else.
     """
-    tasks = _tasks(todo)
+    tasks, digests = _tasks(todo), Digests()
     count = os.cpu_count() or 1 if workers is None else workers
     if count <= 1:
         for task in tasks:
-            yield _table(run(task))
+            yield _table(run(task, digests))
         return
     pool = ThreadPoolExecutor(count, "examine")
     try:
-        running = {pool.submit(run, task) for task in islice(tasks, 4 * count)}
+        running = {pool.submit(run, task, digests) for task in islice(tasks, 4 * count)}
         while running:
             done, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(run, task) for task in islice(tasks, len(done))}
+            running |= {pool.submit(run, task, digests) for task in islice(tasks, len(done))}
             for future in done:
                 yield _table(future.result())
     finally:
@@ -75,7 +78,7 @@ def _tasks(todo: pl.DataFrame) -> Iterator[Task]:
     for row, root, paths, member, frames in todo.select(
         "row", "root", "paths", "member", "frames"
     ).iter_rows():
-        array = _array(member)
+        array = _array(paths[0], member)
         key = (root, *paths, array) if array else None
         if rows and (key != last or (key is None and len(rows) >= CHUNK)):
             yield Task(tuple(rows), tuple(sources), str(last[-1]) if last else None)
@@ -87,20 +90,20 @@ def _tasks(todo: pl.DataFrame) -> Iterator[Task]:
         yield Task(tuple(rows), tuple(sources), str(last[-1]) if last else None)
 
 
-def _array(member: str | None) -> str | None:
-    """The array of a member such as "train_images/17"."""
-    if member is None:
+def _array(path: str, member: str | None) -> str | None:
+    """The array of a member such as "train_images/17" of an .npz; no other file has stacks."""
+    if member is None or not path.lower().endswith(".npz"):
         return None
     array, _, index = member.rpartition("/")
     return array if array and index.isdigit() else None
 
 
-def run(task: Task) -> list[Found]:
-    """Read what a task names; runs in a thread."""
+def run(task: Task, digests: Digests | None = None) -> list[Found]:
+    """Read what a task names; runs in a thread, and shares `digests` with the others."""
     if task.array is None:
-        files = _Digests()
+        digests = digests or Digests()
         return [
-            {"row": row, **_guarded(source, files)}
+            {"row": row, **_guarded(source, digests)}
             for row, source in zip(task.rows, task.sources, strict=True)
         ]
     found = _guarded(task.sources[0], None)
@@ -108,7 +111,7 @@ def run(task: Task) -> list[Found]:
         try:
             hashes = _member_hashes(task.sources[0].file, task.array)
         except KeyError:  # no stack: "slice/0" is the name of an array itself
-            return run(replace(task, array=None))
+            return run(replace(task, array=None), digests)
         except HounsfieldError:
             found = {"reason": f"the array {task.array} cannot be read to its end"}
         else:
@@ -127,7 +130,7 @@ def _member(row: int, source: Source, found: Found, hashes: Sequence[str]) -> Fo
     return {**found, "row": row, "hash": hashes[index]}
 
 
-def _guarded(source: Source, files: _Digests | None) -> Found:
+def _guarded(source: Source, files: Digests | None) -> Found:
     """A header and hash, or the reason why there is none."""
     try:
         digest = files.of(source) if files is not None else None
@@ -178,25 +181,52 @@ def _flat(header: Header) -> Found:
 
 
 @dataclass(eq=False)
-class _Digests:
-    """Hashes of files' bytes; the last one is kept for the next member of the same file."""
+class Digests:
+    """Hashes of files' bytes, for all threads; the last ones wait for further members and frames.
 
-    last: tuple[Path, ...] = ()
-    digest: bytes = b""
-    buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(BLOCK)))
+    A file is hashed once, however many threads ask for its members at a time.
+    """
+
+    kept: OrderedDict[object, _Kept] = field(default_factory=OrderedDict)
+    lock: Lock = field(default_factory=Lock)
+    memory: local = field(default_factory=local)
 
     def of(self, source: Source) -> str:
-        if self.last != source.files:
-            total = hashlib.sha256()
-            for file in source.files:
-                with file.open("rb", buffering=0) as stream:
-                    while size := stream.readinto(self.buffer):
-                        total.update(self.buffer[:size])
-            self.last, self.digest = source.files, total.digest()
         if source.member is None and source.frames is None:
-            return self.digest.hex()[:DIGEST]
+            return self._hashed(source.files).hex()[:DIGEST]
         part = f"{source.member}\0{source.frames}".encode()
-        return hashlib.sha256(self.digest + part).hexdigest()[:DIGEST]
+        return hashlib.sha256(self._shared(source.files) + part).hexdigest()[:DIGEST]
+
+    def _shared(self, files: tuple[Path, ...]) -> bytes:
+        states = [file.stat() for file in files]
+        key = (files, *((state.st_size, state.st_mtime_ns) for state in states))
+        with self.lock:
+            one = self.kept.setdefault(key, _Kept())
+            self.kept.move_to_end(key)
+            while len(self.kept) > KEPT:
+                self.kept.popitem(last=False)
+        with one.lock:  # whoever comes second waits for the first
+            one.digest = one.digest or self._hashed(files)
+            return one.digest
+
+    def _hashed(self, files: tuple[Path, ...]) -> bytes:
+        if not hasattr(self.memory, "buffer"):
+            self.memory.buffer = memoryview(bytearray(BLOCK))
+        buffer: memoryview = self.memory.buffer
+        total = hashlib.sha256()
+        for file in files:
+            with file.open("rb", buffering=0) as stream:
+                while size := stream.readinto(buffer):
+                    total.update(buffer[:size])
+        return total.digest()
+
+
+@dataclass(eq=False)
+class _Kept:
+    """One file's hash, once it is there."""
+
+    lock: Lock = field(default_factory=Lock)
+    digest: bytes = b""
 
 
 def _member_hashes(path: Path, array: str) -> list[str]:
