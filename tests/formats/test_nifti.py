@@ -32,7 +32,7 @@ def flat(values: np.ndarray) -> np.ndarray:
 
 
 def assert_as_nibabel(path: Path) -> None:
-    theirs = (nib.Nifti2Image if "dconn" in path.name else nib).load(path)
+    theirs = nib.load(path)
     image, head = formats.read(path), formats.header(path)
     assert (head.shape, head.dtype) == (image.shape, image.array.dtype)
     np.testing.assert_allclose(image.array, flat(np.asarray(theirs.dataobj)), rtol=1e-6)
@@ -44,6 +44,10 @@ def assert_as_nibabel(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_nibabels_own_files(path: Path) -> None:
+    if ".dconn." in path.name:  # surface points, which have no grid
+        with pytest.raises(FormatError, match="CIFTI"):
+            formats.header(path)
+        return
     assert_as_nibabel(path)
 
 

@@ -42,7 +42,7 @@ def test_vectors_lie_along_c_and_go_back_to_their_axis(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("code", "words", "name"),
     [(1002, "labels", "labels"), (5, "z score", "z score"), (2001, "time series", ""),
-     (3006, "intent 3006", "")],
+     (2999, "intent 2999", "")],
 )  # fmt: skip
 def test_an_intent_is_told(tmp_path: Path, code: int, words: str, name: str) -> None:
     image = with_intent(tmp_path / "x.nii", (5, 4, 3), code, "Miller^Jane")
