@@ -94,3 +94,10 @@ def test_a_failing_disk_never_mixes_two_pairs(
         nifti.write_pair(Image(oblique.array[:, :2] + 1), tmp_path / "x.hdr")
     assert not (tmp_path / "x.hdr").exists()
     assert ((tmp_path / "x.img").read_bytes() == old) == (last == ".img")
+
+
+@pytest.mark.parametrize("name", ["x.hdr", "x.img"])
+def test_a_pair_is_written_by_its_suffix(oblique: Image, tmp_path: Path, name: str) -> None:
+    formats.write(oblique, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.hdr", "x.img"}
+    np.testing.assert_array_equal(formats.read(tmp_path / name).array, oblique.array)

@@ -31,6 +31,7 @@ FORMATS = {
     "pixel-csv": "hounsfield.formats.pixel_csv",
     "video": "hounsfield.formats.video",
 }
+PAIRED = (".hdr", ".img")  # header and voxels in two files: NIfTI's
 NO_IMAGE = "the content is of no known image format"
 
 
@@ -182,6 +183,9 @@ def write(image: Image, path: str | Path) -> None:
     suffix = _suffix(path)
     name = format_of(path)
     module: Any = load(name)
+    if suffix in PAIRED:
+        module.write_pair(image, path)  # two files, each whole, the header last
+        return
     with whole_path(path, suffix=suffix) as part:
         module.write(image, part)
 
@@ -198,6 +202,8 @@ def format_of(path: Path) -> str:
     """
     aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif", ".mgh": ".mgz"}
     suffix, known = _suffix(path), writable()
+    if suffix in PAIRED:
+        return "nifti"
     name = known.get(aliases.get(suffix, suffix))
     if name is None:
         raise UsageError(
