@@ -12,7 +12,7 @@ import pytest
 from hounsfield import formats
 from hounsfield.cli import main
 from hounsfield.errors import FormatError, InputError, UsageError
-from hounsfield.formats.conversion import Choices, convert, picture
+from hounsfield.formats.conversion import Choices, convert
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 
@@ -149,7 +149,7 @@ def test_info_follows_the_links_that_training_follows(
     (tmp_path / "all/loop").symlink_to(tmp_path)
     (folder / "loop").symlink_to(folder)
     assert main(["info", str(tmp_path / "all")]) == 0
-    assert re.search(r"^ +1  png$", capsys.readouterr().out, re.MULTILINE)
+    assert len(re.findall(r"^\d  png ", capsys.readouterr().out, re.MULTILINE)) == 1
 
 
 def test_info_of_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,14 +180,6 @@ def test_info_of_many_images_and_of_one(folder: Path, capsys: pytest.CaptureFixt
     assert main(["info", f"{path}#v_images/1"]) == 0
     assert "4 × 4" in capsys.readouterr().out
     assert main(["info", str(path), "--values"]) == 2
-
-
-def test_info_draws_the_middle_slice(oblique: Image, tmp_path: Path) -> None:
-    formats.write(oblique, tmp_path / "x.nii")
-    assert main(["info", str(tmp_path / "x.nii"), "--picture", str(tmp_path / "x.png")]) == 0
-    drawn = formats.read(tmp_path / "x.png").array[0, 0]
-    np.testing.assert_array_equal(drawn, picture(oblique, None))
-    assert drawn[0, 0] < drawn[-1, -1]
 
 
 def test_info_of_what_is_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,7 +76,8 @@ def info(
     asked = Asked(phi, values, affine, channel, window, picture, not no_look)
     _check(asked)
     if "#" in str(path) and not path.exists():
-        _one(formats.open(path), asked, out)
+        with _unnamed(path, phi=phi):
+            _one(formats.open(path), asked, out)
         return
     found = info_folder(path, out, phi=phi) if path.is_dir() else _found(path, out)
     if found is None:
@@ -87,6 +90,24 @@ def info(
         raise UsageError(f"holds {len(found)} images", file=path, remedy=f"name one: {name}")
     if not path.is_dir():
         several(found, out)
+
+
+@contextmanager
+def _unnamed(path: Path, *, phi: bool) -> Iterator[None]:
+    """An error about an image that was asked for by number does not name its file."""
+    from hounsfield.errors import HounsfieldError
+
+    try:
+        yield
+    except HounsfieldError as error:
+        folder = Path(str(path).partition("#")[0])
+        if phi or not folder.is_dir() or error.file is None:
+            raise
+        if not Path(error.file).is_relative_to(folder) or Path(error.file) == folder:
+            raise
+        raise type(error)(
+            error.problem, file=path, expected=error.expected, remedy=error.remedy
+        ) from error
 
 
 def _check(asked: Asked) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST = 40  # images that are listed one by one
 _SHOWN = 20  # faults that are told
 COLUMNS = ("#", "", "series", "size", "mm", "orientation", "unit", "channels", "files", "where")
-HIDDEN = "(name hidden, --phi shows it)"
+HIDDEN = "(hidden)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +50,14 @@ def info_folder(folder: Path, out: Console, *, phi: bool) -> list[Source]:
         )
     layout = layouts.recognise(folder)
     out.print(f"layout {layout}: {layouts.load(layout).TITLE}", markup=False)
+    faults = [one for one in listed if one.fault is not None]
     if len(found.sources) <= MOST:
         _table(listed, folder, out, phi=phi)
+        faults = []  # they have rows of their own
     else:
         _counts(listed, out)
     _others(found, out)
-    _bad(found, folder, out, phi=phi)
+    _unreadable(found, faults, folder, out, phi=phi)
     good = [one.source for one in listed if one.fault is None]
     if 1 < len(found.sources) <= MOST and good:
         first = next(one.number for one in listed if one.fault is None)
@@ -95,6 +97,10 @@ def _table(listed: Sequence[Listed], folder: Path, out: Console, *, phi: bool) -
             out.print(Text(_line([rows[one.number][i] for i in used], widths)))
         else:
             _fault(one, folder, out, phi=phi)
+    if not phi and any(_where(one.source, folder, phi=phi) == HIDDEN for one in listed):
+        out.print(
+            f"{HIDDEN}: the name may be somebody's, --phi shows it", style="dim", markup=False
+        )
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -151,7 +157,7 @@ def _where(source: Source, folder: Path, *, phi: bool) -> str:
         return ""
     path = path.relative_to(folder)
     if not phi and not pseudonym.plain_path(path):
-        return "(hidden)"
+        return HIDDEN
     member = source.member if source.member and (phi or pseudonym.plain(source.member)) else ""
     return "" if path == Path() else path.as_posix() + (f"#{member}" if member else "")
 
@@ -162,17 +168,14 @@ def _fault(one: Listed, folder: Path, out: Console, *, phi: bool) -> None:
     assert one.fault is not None
     where = _where(one.source, folder, phi=phi)
     files = f"{len(one.source.paths):,} files" if len(one.source.paths) > 1 else ""
-    told = ", ".join(filter(None, (where, files)))
-    problem = f"{one.number:>3}  {one.fault.problem}" + (f" ({told})" if told else "")
-    out.print(Text(problem, style="red"))
+    told = " ".join(filter(None, (files, where)))
+    out.print(Text(f"{one.number}  {one.fault.problem}" + f"; {told}" * bool(told), style="red"))
     if one.fault.remedy:
-        out.print(Text(f"     {one.fault.remedy}", style="dim"))
+        out.print(Text(f"   {one.fault.remedy}", style="dim"))
 
 
 def _counts(listed: Sequence[Listed], out: Console) -> None:
-    """How many there are of each kind; then what is wrong."""
-    from rich.text import Text
-
+    """How many there are of each kind."""
     kinds = Counter(
         f"{one.header.format} {one.header.modality or ''}".rstrip()
         for one in listed
@@ -180,14 +183,6 @@ def _counts(listed: Sequence[Listed], out: Console) -> None:
     )
     for kind, count in kinds.most_common():
         out.print(f"{count:>8,}  {kind}", markup=False)
-    faults = [one for one in listed if one.fault is not None]
-    if faults:
-        out.print(Text(f"{len(faults):>8,}  with a fault", style="red"))
-    for one in faults[:_SHOWN]:
-        assert one.fault is not None
-        out.print(Text(f"          #{one.number}: {one.fault.problem}", style="red"))
-    if len(faults) > _SHOWN:
-        out.print(f"          and {len(faults) - _SHOWN:,} more", markup=False)
 
 
 def _others(found: Contents, out: Console) -> None:
@@ -203,20 +198,26 @@ def _others(found: Contents, out: Console) -> None:
         out.print(f"{kinds.total():>8,}  no images ({named})", markup=False)
 
 
-def _bad(found: Contents, folder: Path, out: Console, *, phi: bool) -> None:
-    """Files that cannot be read, each with the reason."""
+def _unreadable(
+    found: Contents, faults: Sequence[Listed], folder: Path, out: Console, *, phi: bool
+) -> None:
+    """Files and images that cannot be read, each with the reason."""
     from rich.text import Text
 
     from hounsfield.catalog import pseudonym
 
-    if found.bad:
-        out.print(Text(f"{len(found.bad):>8,}  unreadable", style="red"))
-    for file, error in found.bad[:_SHOWN]:
+    told = [f"#{one.number}: {one.fault.problem}" for one in faults if one.fault is not None]
+    for file, error in found.bad:
         name = file.relative_to(folder)
-        told = name.as_posix() if phi or pseudonym.plain_path(name) else HIDDEN
-        out.print(Text(f"          {told}: {error.problem}", style="red"))
-    if len(found.bad) > _SHOWN:
-        out.print(f"          and {len(found.bad) - _SHOWN:,} more", markup=False)
+        plain = phi or pseudonym.plain_path(name)
+        shown = name.as_posix() if plain else "(name hidden, --phi shows it)"
+        told.append(f"{shown}: {error.problem}")
+    if told:
+        out.print(Text(f"{len(told):>8,}  unreadable", style="red"))
+    for line in told[:_SHOWN]:
+        out.print(Text(f"          {line}", style="red"))
+    if len(told) > _SHOWN:
+        out.print(f"          and {len(told) - _SHOWN:,} more", markup=False)
 
 
 def several(found: Sequence[Source], out: Console) -> None:

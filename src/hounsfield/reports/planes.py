@@ -138,7 +138,16 @@ def middle_cuts(image: Image) -> list[Cut]:
         axes = deep if len(deep) in (1, 3) else [2]
     else:
         axes = [2]
-    return [cut(image.array, image.geometry, axis, sizes[axis] // 2) for axis in axes]
+    return [
+        cut(image.array, image.geometry, axis, _middle(sizes[axis], image.geometry, axis))
+        for axis in axes
+    ]
+
+
+def _middle(size: int, geometry: Geometry, axis: int) -> int:
+    """The middle slice; of an even number the same one, whichever way they are counted."""
+    backwards = isinstance(geometry, Patient) and geometry.orientation[axis] in "RAS"
+    return (size - 1) // 2 if backwards else size // 2
 
 
 def layers(channels: Sequence[Channel]) -> list[list[int]]:
