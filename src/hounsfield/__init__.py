@@ -25,6 +25,7 @@ _PUBLIC = {
     "open": "hounsfield.formats",
     "read": "hounsfield.formats",
     "write": "hounsfield.formats",
+    "masks": "hounsfield.formats.dicom.masks",
     "resample": "hounsfield.spatial",
     "straight": "hounsfield.spatial",
     "reorient": "hounsfield.spatial",

@@ -87,3 +87,39 @@ def made_seg(ct: list[Dataset], masks: np.ndarray, kind: str, **more: Any) -> Da
 def saved(data: Dataset, path: Path) -> Path:
     data.save_as(path, enforce_file_format=True)
     return path
+
+
+def made_structures(
+    regions: dict[str, list[tuple[str, np.ndarray]]], frame_uid: str | None = FRAME_UID
+) -> Dataset:
+    """A structure set: name -> contours of a kind, with their points (N, 3) in LPS mm."""
+    data = Dataset()
+    data.file_meta = FileMetaDataset()
+    data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    data.SOPInstanceUID = "1.2.3.77"
+    data.file_meta.MediaStorageSOPClassUID = data.SOPClassUID
+    data.file_meta.MediaStorageSOPInstanceUID = data.SOPInstanceUID
+    data.Modality, data.PatientName = "RTSTRUCT", "planted"
+    data.StructureSetROISequence, data.ROIContourSequence = [], []
+    data.RTROIObservationsSequence = []
+    for number, (name, contours) in enumerate(regions.items(), 1):
+        roi, drawn, seen = Dataset(), Dataset(), Dataset()
+        roi.ROINumber, roi.ROIName = number, name
+        if frame_uid:
+            roi.ReferencedFrameOfReferenceUID = frame_uid
+        drawn.ReferencedROINumber = seen.ReferencedROINumber = number
+        seen.ObservationNumber, seen.RTROIInterpretedType = number, "ORGAN"
+        drawn.ContourSequence = [_contour(kind, points) for kind, points in contours]
+        data.StructureSetROISequence.append(roi)
+        data.ROIContourSequence.append(drawn)
+        data.RTROIObservationsSequence.append(seen)
+    return data
+
+
+def _contour(kind: str, points: np.ndarray) -> Dataset:
+    one = Dataset()
+    one.ContourGeometricType = kind
+    one.NumberOfContourPoints = len(points)
+    one.ContourData = [f"{v:.6f}" for v in np.ravel(points)]
+    return one

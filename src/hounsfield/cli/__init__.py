@@ -11,6 +11,7 @@ COMMANDS = {
     "phantom": ("phantom:app", "Simulate data with known truth, in a public layout."),
     "info": ("info:info", "What is this file or folder?"),
     "convert": ("convert:convert", "Any readable format to any writable one, geometry exact."),
+    "masks": ("masks:masks", "DICOM structures and segmentations as masks on an image's grid."),
     "thermal": ("thermal:thermal", "Temperatures of a radiometric JPEG, in °C."),
     "spectra": ("spectra:spectra", "Reflectance and spectra of a hyperspectral cube."),
     "index": ("index:index", "Folders of images become a catalog."),

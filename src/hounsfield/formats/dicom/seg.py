@@ -356,6 +356,12 @@ def _bits(
             yield number, bits.reshape(form.rows, form.columns)
 
 
+def _values(one: _Seg) -> str:
+    if one.kind == "FRACTIONAL":
+        return "fractions"
+    return "labels" if one.apart else "masks"
+
+
 def _stored(one: _Seg) -> dict[str, object]:
     """What the values are, for writers and for people."""
     return {
@@ -368,6 +374,7 @@ def _stored(one: _Seg) -> dict[str, object]:
         "inverted": False,
         "syntax": one.file.syntax,
         "segmentation": one.kind,
+        "values": _values(one),
         "fractional": one.tags.text("SegmentationFractionalType"),
         "segments": [asdict(segment) for segment in one.segments],
     }
