@@ -1,7 +1,7 @@
-"""What the layouts say, as tables: one row an image, one row a label. Opens no file.
+"""What the layouts say, as tables: one row an image, one row a label. Opens no pixels.
 
 Entries come one by one and go into tables a chunk at a time, so that a million of them need no
-more memory than the tables.
+more memory than the tables. A header and its files of voxels (x.hdr and x.img) are one row.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from hounsfield.catalog.pseudonym import PLACES, plain
 from hounsfield.errors import InputError
 from hounsfield.folders import leads_back
 from hounsfield.formats.contract import Source
+from hounsfield.formats.whole import whole
 
 CHUNK = 8192
 Types = dict[str, pl.DataType | type[pl.DataType]]
@@ -152,9 +153,26 @@ def enlist(found: Sequence[Place], progress: Callable[[int], None]) -> Listed:
             labels.append(_labels(chunk, rows, stat))
             rows += len(chunk)
             progress(rows)
+    table = pl.concat(entries, how="diagonal")
+    again = _again(table)
     return Listed(
-        pl.concat(entries, how="diagonal"), pl.concat(labels, how="diagonal"), columns.numeric
+        table.filter(~pl.col("row").is_in(again)),
+        pl.concat(labels, how="diagonal").filter(~pl.col("row").is_in(again)),
+        columns.numeric,
     )
+
+
+def _again(entries: pl.DataFrame) -> list[int]:
+    """Rows of files that belong to an image listed by its header, and pairs listed twice."""
+    pairs = entries.filter(pl.col("paths").list.len() > 1, pl.col("frames").is_null())
+    if pairs.is_empty():
+        return []
+    voxels = pairs.select("source", "root", path=pl.col("paths").list.slice(1)).explode("path")
+    alone = entries.select("row", "source", "root", "member", path=pl.col("paths").list.first())
+    alone = alone.filter(~pl.col("row").is_in(pairs["row"].to_list()))
+    parts = alone.join(voxels.unique(), on=["source", "root", "path"], how="semi")
+    twice = pairs.filter(~pl.struct("source", "root", "paths", "member").is_first_distinct())
+    return [*parts["row"], *twice["row"]]
 
 
 def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
@@ -164,7 +182,7 @@ def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
 
 
 def _entries(chunk: Sequence[Entry], first: int, stat: _Stat) -> pl.DataFrame:
-    columns: dict[str, list[Any]] = _where([entry.source for entry in chunk], stat)
+    columns: dict[str, list[Any]] = _where([whole(entry.source) for entry in chunk], stat)
     columns["row"] = list(range(first, first + len(chunk)))
     for name in ("name", "patient", "known", "part", "case", "channel"):
         columns[name] = [getattr(entry, name) for entry in chunk]
@@ -173,7 +191,7 @@ def _entries(chunk: Sequence[Entry], first: int, stat: _Stat) -> pl.DataFrame:
 
 def _labels(chunk: Sequence[Entry], first: int, stat: _Stat) -> pl.DataFrame:
     pairs = [(first + i, label) for i, entry in enumerate(chunk) for label in entry.labels]
-    masks = _where([label.mask for _, label in pairs], stat)
+    masks = _where([label.mask and whole(label.mask) for _, label in pairs], stat)
     columns: dict[str, list[Any]] = {f"mask_{name}": values for name, values in masks.items()}
     columns["row"] = [row for row, _ in pairs]
     for name in ("kind", "name", "label", "value", "box", "reader"):

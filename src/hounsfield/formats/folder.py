@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, HounsfieldError
 from hounsfield.folders import walk
 from hounsfield.formats.contract import NotAnImage, Source
+from hounsfield.formats.whole import whole
 
 # Names that say "picture". Some we cannot read yet: those are set aside with the reason.
 PICTURES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".jp2"),
-    *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".mnc", ".npy"),
+    *(".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mha", ".mhd", ".nrrd", ".nhdr", ".mnc"),
+    *(".mgh", ".mgz", ".hdr", ".hdr.gz", ".npy", ".fff"),  # never .img: it comes with its .hdr
 )
+FILMS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +31,8 @@ class Contents:
 
 
 def is_picture(name: str) -> bool:
-    """Does a file's name say that it is an image?"""
-    return name.lower().endswith(PICTURES)
+    """Does a file's name say that it is an image, or a film of them?"""
+    return name.lower().endswith((*PICTURES, *FILMS))
 
 
 def contents(folder: Path, tell: Callable[[int], None] | None = None) -> Contents:
@@ -50,15 +53,18 @@ def contents_of(files: Iterable[Path], tell: Callable[[int], None] | None = None
             if formats.sniff(file) == "dicom":
                 dicom[file] = number
             else:
-                for source in formats.find(file):  # a header and its voxels name the same pair
+                for source in map(whole, formats.find(file)):  # header and voxels name one pair
                     found.setdefault((source.root, source.paths, source.member), (number, source))
         except HounsfieldError as error:
             _set_aside(made, file, error)
         if tell is not None:
             tell(number + 1)
-    placed = list(found.values()) + _volumes(dicom, made)
+    voxels = {file for _, source in found.values() for file in source.files[1:]}
+    alone = [pair for pair in found.values() if pair[1].file not in voxels]
+    placed = alone + _volumes(dicom, made)
     made.sources.extend(source for _, source in sorted(placed, key=lambda pair: pair[0]))
-    return made
+    others = [pair for pair in made.others if pair[0] not in voxels]
+    return replace(made, others=others, bad=[pair for pair in made.bad if pair[0] not in voxels])
 
 
 def _volumes(dicom: dict[Path, int], made: Contents) -> list[tuple[int, Source]]:
