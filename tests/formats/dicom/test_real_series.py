@@ -13,6 +13,7 @@ import pytest
 from pydicom.uid import generate_uid
 
 from hounsfield import formats
+from hounsfield.errors import GeometryError
 from hounsfield.formats.contract import Source
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
@@ -191,3 +192,23 @@ def test_two_stacks_of_an_enhanced_file_are_two_images(
     np.testing.assert_array_equal(read, halves)
     again = Source(str(tmp_path), (path.name,), "1")
     np.testing.assert_array_equal(formats.read(again).array, halves[1])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("lost", ["group", "place"])
+def test_an_enhanced_file_that_lacks_a_place_is_refused(
+    classic: list[pydicom.Dataset], tmp_path: Path, lost: str
+) -> None:
+    from highdicom.legacy import LegacyConvertedEnhancedMRImage
+
+    enhanced = LegacyConvertedEnhancedMRImage(
+        classic, series_instance_uid=generate_uid(), series_number=2,
+        sop_instance_uid=generate_uid(), instance_number=1,
+    )  # fmt: skip
+    if lost == "group":
+        del enhanced.PerFrameFunctionalGroupsSequence[2]
+    else:
+        del enhanced.PerFrameFunctionalGroupsSequence[2].PlanePositionSequence
+    enhanced.save_as(tmp_path / "enhanced.dcm")
+    with pytest.raises(GeometryError, match="3 places"):
+        formats.read(tmp_path / "enhanced.dcm")

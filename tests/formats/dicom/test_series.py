@@ -401,3 +401,28 @@ def test_films_lie_on_c_with_their_times(make_dicom: Any) -> None:
     one = formats.read(Source(str(path.parent), (path.name,), frames=(2, 3)))
     np.testing.assert_array_equal(one.array[0, 0], frames[2])
     assert one.channels[0].time == 0.08
+
+
+def test_positions_rounded_to_a_decimal_are_even(make_series: MakeSeries) -> None:
+    """Steps of 0.625 mm that a scanner wrote as 0.6 and 0.7 are no gaps."""
+    upright = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+    folder = make_series(
+        [0] * 9,
+        each=lambda i: {"ImagePositionPatient": [0.0, 0.0, round(0.625 * i, 1)]},
+        ImageOrientationPatient=upright,
+    )
+    assert abs(formats.header(folder).geometry.spacing[2] - 0.625) < 1e-9  # type: ignore[union-attr]
+
+
+def test_slices_of_a_few_micrometres_are_slices(make_series: MakeSeries) -> None:
+    image = formats.read(make_series([0, 0.005, 0.010], SliceThickness=0.005))
+    assert image.shape[1] == 3
+    assert abs(image.spacing[2] - 0.005) < 1e-6
+
+
+def test_a_wanted_type_that_does_not_fit_is_refused(make_series: MakeSeries) -> None:
+    folder = make_series([0, 2], each=lambda i: {"RescaleSlope": 0.5})
+    as_int = formats.read(folder, like=Like(dtype=np.dtype(np.int16)))
+    np.testing.assert_array_equal(as_int.array[0, 0], (values(0) * 0.5 - 1024).astype(np.int16))
+    with pytest.raises(FormatError, match="do not fit uint16"):
+        formats.read(make_series([0, 2], folder="other"), like=Like(dtype=np.dtype(np.uint16)))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom import groups
-from hounsfield.formats.dicom.elements import Element
+from hounsfield.formats.dicom.elements import Element, Elements
 from hounsfield.formats.dicom.file import DicomFile, open_dicom
 from hounsfield.formats.dicom.geometry import (
     Vector,
@@ -74,7 +74,7 @@ _SHARED = tuple(
         "NumberOfFrames", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation",
         "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "ImageOrientationPatient",
         "RescaleSlope", "RescaleIntercept", "RescaleType", "Units", "DoseUnits",
-        "DoseGridScaling", "AcquisitionNumber", "EchoTime",
+        "DoseGridScaling", "AcquisitionNumber", "EchoTime", "GERawDataType",
     )
 )  # fmt: skip
 _ALONE = tuple(  # files with one of these are parsed whole
@@ -133,7 +133,8 @@ class Scanner:
         if any(tag in elements for tag in _ALONE):
             return None
         found, buffer = elements.found, elements.buffer
-        parts: list[object] = [file.syntax, pixels.tag, elements.coding]
+        placed = TAG["ImagePositionPatient"] in elements
+        parts: list[object] = [file.syntax, pixels.tag, elements.coding, placed]
         for tag in _SHARED:
             one = found.get(tag)
             parts.append(None if one is None else buffer[one.start : one.start + one.length])
@@ -153,7 +154,7 @@ def _kind(tags: Tags, form: PixelForm) -> tuple[object, ...]:
     named = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality")
     return (
         *(tags.text(name) for name in named),
-        *tags.texts("ImageType"),
+        *tags.texts("ImageType"), tags.soft_number("GERawDataType"),
         form.rows, form.columns, form.samples, form.photometric, form.kind,
     )  # fmt: skip
 
@@ -239,17 +240,31 @@ def _dose(tags: Tags, one: Frame) -> Iterator[Frame]:
 
 
 def _enhanced(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
+    """The frames of an enhanced file: all of them have a place, or none has.
+
+    Raises:
+        GeometryError: groups or places of some frames are missing.
+    """
     shared = tags.items("SharedFunctionalGroupsSequence")
     common = shared[0] if shared else None
-    each = tags.items("PerFrameFunctionalGroupsSequence")
-    for index, own in enumerate(each[: sheet.form.frames]):
-        both = groups.Groups(own, common, tags.path)
-        place = groups.place_of(both)
-        if place is None:
-            return
-        position, cosines, spacing, thickness = place
+    each = [groups.Groups(own, common, tags.path) for own in _per_frame(tags)]
+    places = [groups.place_of(both) for both in each]
+    told = sum(place is not None for place in places)
+    if told == 0:
+        return
+    if not told == len(each) == sheet.form.frames:
+        raise GeometryError(
+            f"{told} places and {len(each)} functional groups for {sheet.form.frames} frames",
+            file=tags.path,
+            expected="one of each for every frame (PS3.3 C.7.6.16)",
+            remedy="export the file again; it is damaged",
+        )
+    for index, (both, place) in enumerate(zip(each, places, strict=True)):
+        assert place is not None
         line = groups.line_of(both) or (sheet.scale.slope, sheet.scale.intercept)
-        yield Frame(
-            sheet, index, position, cosines, spacing, thickness, line,
-            groups.marks_of(both, index), groups.part_of(both),
-        )  # fmt: skip
+        marks = groups.marks_of(both, index)
+        yield Frame(sheet, index, *place, line, marks, groups.part_of(both))
+
+
+def _per_frame(tags: Tags) -> list[Elements]:
+    return tags.items("PerFrameFunctionalGroupsSequence")

@@ -6,9 +6,10 @@ PS3.3 C.7.6.16. A group is a sequence of one item, in the frame's own item or in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
-from hounsfield.errors import GeometryError
+from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom.elements import Elements
 from hounsfield.formats.dicom.geometry import checked_axes
 from hounsfield.formats.dicom.marks import Marks, clock
@@ -59,7 +60,8 @@ def place_of(groups: Groups) -> Place | None:
     spacing = groups.numbers(_MEASURES, 0x00280030, "DS")
     if not position or not cosines or not spacing:
         return None
-    if len(position) != 3 or len(spacing) != 2 or min(spacing) <= 0:
+    finite = all(map(isfinite, (*position, *cosines, *spacing)))
+    if not finite or len(position) != 3 or len(spacing) != 2 or min(spacing) <= 0:
         raise GeometryError(
             f"a frame at {position} with spacing {spacing}",
             file=groups.path,
@@ -79,7 +81,15 @@ def line_of(groups: Groups) -> tuple[float, float] | None:
     """Slope and intercept of the frame's values (C.7.6.16.2.9)."""
     slope = groups.number(_TRANSFORM, 0x00281053, "DS")
     intercept = groups.number(_TRANSFORM, 0x00281052, "DS")
-    return None if slope is None else (slope, intercept or 0.0)
+    if slope is None:
+        return None
+    if slope == 0 or not isfinite(slope) or not isfinite(intercept or 0.0):
+        raise FormatError(
+            f"a frame with RescaleSlope {slope} and RescaleIntercept {intercept}",
+            file=groups.path,
+            remedy="correct the header",
+        )
+    return slope, intercept or 0.0
 
 
 def marks_of(groups: Groups, index: int) -> Marks:

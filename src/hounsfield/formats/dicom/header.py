@@ -89,6 +89,7 @@ TAGS = {
     0x00283000: ("ModalityLUTSequence", "SQ"),
     0x00283010: ("VOILUTSequence", "SQ"),
     0x00291010: ("SiemensImageHeader", "OB"),
+    0x0043102F: ("GERawDataType", "SS"),  # 0 magnitude, 1 phase, 2 real, 3 imaginary
     0x00431039: ("GEBValues", "IS"),
     0x00540016: ("RadiopharmaceuticalInformationSequence", "SQ"),
     0x00541001: ("Units", "CS"),

@@ -23,8 +23,9 @@ from hounsfield.formats.dicom.frames import Frame
 from hounsfield.formats.dicom.geometry import affine_of, normal_of
 from hounsfield.geometry import Geometry, Patient, Plane
 
-SAME = 1e-2  # mm: closer frames lie at one place
+SAME = 2e-3  # mm: closer frames lie at one place
 UNEVEN = 1e-2  # of a step: a slice further from where it should be is out of place
+MOST_UNEVEN = 0.1  # the same, where the file rounds its positions to a decimal or two
 _TURNED = 1e-3  # of a direction cosine: a larger difference is another orientation
 _NAMED = 4  # places that a message lists
 
@@ -143,7 +144,7 @@ class Stack:
         even = np.linspace(corners[0], corners[-1], len(corners))
         step = float(np.linalg.norm(corners[-1] - corners[0])) / (len(corners) - 1)
         apart = np.linalg.norm(corners - even, axis=1)
-        if apart.max() <= max(UNEVEN * step, 1e-3):
+        if apart.max() <= max(UNEVEN * step, min(_rounding(corners), MOST_UNEVEN * step)):
             return
         raise GeometryError(
             self._uneven(),
@@ -187,6 +188,14 @@ class Stack:
             remedy="remove the copies, or find the missing files"
             + ("; or `--fill-gaps` takes the first of each" if doubled else ""),
         )
+
+
+def _rounding(corners: NDArray[np.float64]) -> float:
+    """How far off, in mm, positions may be that are written with one or two decimals."""
+    for decimals in (1, 2):
+        if np.abs(corners - corners.round(decimals)).max() < 1e-6:
+            return float(0.51 * np.sqrt(3) * 10**-decimals)
+    return 1e-3
 
 
 def _frame_uid(frame: Frame) -> str | None:

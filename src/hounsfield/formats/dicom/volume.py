@@ -75,7 +75,11 @@ def read_volume(stack: Stack, z0: int, z1: int, like: Like | None) -> NDArray[An
     check_promise(one.sheet.file.path, shape, dtype, 1 << 62)
     try:
         return _read(jobs, np.empty(shape, dtype), like)
-    except _DoesNotFit:
+    except _DoesNotFit as error:
+        if like is not None and like.dtype is not None:
+            raise FormatError(
+                f"the values do not fit {dtype}", file=one.sheet.file.path, expected="float32"
+            ) from error
         return _read(jobs, np.empty(shape, np.float32), like)
 
 
@@ -133,6 +137,7 @@ def _is_plain(frame: Frame, dtype: np.dtype[np.generic], like: Like | None) -> b
         and not scale.inverted
         and frame.tile is None
         and (like is None or (like.window is None and not like.voi))
+        and (dtype.kind == "f" or all(number.is_integer() for number in frame.line))
         and dtype in (np.dtype(np.int16), np.dtype(np.uint16), np.dtype(np.float32))
     )
 
