@@ -29,13 +29,11 @@ def whole(source: Source) -> Source:
     """
     if len(source.paths) != 1:
         return source
-    file, name = source.file, source.file.name.lower()
-    if name.endswith(_HEADERS):
-        headers = [file]
-    elif name.endswith(_VOXELS):
-        headers = _headers_of(file)
-    else:
+    name = source.paths[0].lower()
+    if not name.endswith((*_HEADERS, *_VOXELS)):
         return source
+    file = source.file
+    headers = [file] if name.endswith(_HEADERS) else _headers_of(file)
     for header in headers:
         voxels = _voxels_of(header)
         if voxels and (header == file or file in voxels):

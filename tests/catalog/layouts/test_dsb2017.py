@@ -8,8 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from ct_series import write_series
 
 from hounsfield import workflow
 from hounsfield.catalog.layouts import dsb2017
@@ -77,31 +76,6 @@ def test_the_bowl_of_2018_is_not_claimed(make: SimpleNamespace, tmp_path: Path) 
     make.touch(tmp_path, "stage1_train/a/images/a.png")
     make.table(tmp_path / "stage1_train_labels.csv", ("ImageId", "EncodedPixels"), ("a", "1 2"))
     assert not dsb2017.recognise(tmp_path)
-
-
-def write_series(folder: Path, patient: str, along: list[float]) -> None:
-    """A CT of 4 x 5 pixels, its slices at some mm, in files whose names say nothing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    study, series, frame = (generate_uid(entropy_srcs=[w, patient, str(along)]) for w in "abc")
-    for number, mm in enumerate(along):
-        data = Dataset()
-        data.file_meta = FileMetaDataset()
-        data.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = CTImageStorage
-        uid = generate_uid(entropy_srcs=[study, str(number)])
-        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = uid
-        data.Modality, data.PatientID, data.InstanceNumber = "CT", patient, number + 1
-        data.StudyInstanceUID, data.SeriesInstanceUID = study, series
-        data.FrameOfReferenceUID = frame
-        data.ImagePositionPatient = [-10.0, -20.0, mm]
-        data.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
-        data.PixelSpacing, data.SliceThickness = [0.8, 0.5], 2.0
-        data.Rows, data.Columns, data.SamplesPerPixel = 4, 5, 1
-        data.PhotometricInterpretation, data.PixelRepresentation = "MONOCHROME2", 1
-        data.BitsAllocated, data.BitsStored, data.HighBit = 16, 16, 15
-        data.RescaleSlope, data.RescaleIntercept = 1, -1024
-        data.PixelData = np.full((4, 5), 1024 + number, "<i2").tobytes()
-        data.save_as(folder / f"{(number * 7919) % 1000:03d}{number}.dcm", enforce_file_format=True)
 
 
 @pytest.fixture
