@@ -172,8 +172,10 @@ def test_a_contour_in_another_is_a_hole(tmp_path: Path) -> None:
 
 def test_a_keyhole_leaves_no_trace(tmp_path: Path) -> None:
     """The way in and out runs through centres of pixels."""
-    keyhole = [(4.5, 4.5), (24.5, 4.5), (24.5, 20.5), (14, 20.5), (14, 16.5), (18.5, 16.5),
-               (18.5, 8.5), (8.5, 8.5), (8.5, 16.5), (14, 16.5), (14, 20.5), (4.5, 20.5)]  # fmt: skip
+    keyhole = [
+        (4.5, 4.5), (24.5, 4.5), (24.5, 20.5), (14, 20.5), (14, 16.5), (18.5, 16.5),
+        (18.5, 8.5), (8.5, 8.5), (8.5, 16.5), (14, 16.5), (14, 20.5), (4.5, 20.5),
+    ]  # fmt: skip
     image = drawn(tmp_path, keyhole=[polygon(keyhole, 3)])
     expected = np.zeros(SHAPE[1:], np.uint8)
     expected[5:21, 5:25] = 1
@@ -234,7 +236,7 @@ def test_other_orders_of_the_axes_hold_the_same_masks(tmp_path: Path) -> None:
     straight = drawn(tmp_path, **contours)
     for moved in (
         reorient(grid(), "PSL"), reorient(grid(), "SRA"), flip(grid(), "z"), flip(grid(), "x"),
-        crop(grid(), x=(9, 30), y=(2, 28), z=(1, 3)),
+        crop(grid(), (9, 2, 1), (30, 28, 3)),
     ):  # fmt: skip
         image = drawn(tmp_path, moved, **contours)
         np.testing.assert_array_equal(image.array, _at(straight, image))
@@ -295,7 +297,7 @@ def test_regions_are_chosen_and_joined(tmp_path: Path) -> None:
     np.testing.assert_array_equal(some.array, whole.array[[2, 0]])
     joined = masks(path, grid(), only=["right", "left"], labels=True)
     np.testing.assert_array_equal(joined.array[0], whole.array[0] + 2 * whole.array[1])
-    with pytest.raises(UsageError, match="shares 49 voxels"):
+    with pytest.raises(UsageError, match="'both' shares 98 voxels"):
         masks(path, grid(), labels=True)
     with pytest.raises(UsageError, match="did you mean 'left'"):
         masks(path, grid(), only=["lefd"])
@@ -382,6 +384,7 @@ def _offset(data: Dataset) -> None:
         (_offset, "ContourOffsetVector"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Invalid value for VR DS")
 def test_refusals(harm: Callable[[Dataset], None], why: str, tmp_path: Path) -> None:
     data = made_structures({n: [(CLOSED, box(2, 2, 9, 9, 1))] for n in ("a", "b")})
     harm(data)
@@ -391,24 +394,25 @@ def test_refusals(harm: Callable[[Dataset], None], why: str, tmp_path: Path) -> 
     assert caught.value.file == path
 
 
+@pytest.mark.filterwarnings("ignore:.*64 kByte")
 def test_long_contours_come_without_their_type(tmp_path: Path) -> None:
     """More than 64 kB fit no DS of explicit files; pydicom writes them as UN."""
-    around = ring(20, 15, 10, 1, points=4000)
+    around = ring(20.3, 15.4, 10, 1, points=4000)
     image = drawn(tmp_path, long=[around])
     assert b"UN" in (tmp_path / "structures.dcm").read_bytes()
     assert image.array.sum() == pytest.approx(np.pi * 100, rel=0.02)
 
 
-def test_thousands_of_regions_are_refused_before_memory(tmp_path: Path) -> None:
+def test_more_regions_than_memory_holds_are_refused(tmp_path: Path) -> None:
     path = saved(
-        made_structures({f"r{i}": [(CLOSED, box(2, 2, 9, 9, 1))] for i in range(2000)}),
+        made_structures({f"r{i}": [(CLOSED, box(2, 2, 9, 9, 1))] for i in range(300)}),
         tmp_path / "s.dcm",
     )
     header = formats.header(write_ct(made_ct((2, 4, 4)), tmp_path / "ct"))
     large = replace(header, shape=(1, 400, 512, 512))
-    with pytest.raises(FormatError, match="2000×400×512×512"):
+    with pytest.raises(FormatError, match="300×400×512×512"):
         masks(path, large)
-    assert len(rois(path)) == 2000
+    assert len(rois(path)) == 300
 
 
 def test_mutated_files_end_in_masks_or_our_error(tmp_path: Path) -> None:
@@ -421,8 +425,9 @@ def test_mutated_files_end_in_masks_or_our_error(tmp_path: Path) -> None:
     ends = {"masks": 0, "refused": 0}
     for _ in range(200):
         raw = bytearray(whole)
-        for at in rng.integers(132, len(raw), rng.integers(1, 4)):
-            raw[at] = rng.integers(256)
+        digits = [i for i in rng.integers(132, len(raw), 60) if chr(raw[i]).isdigit()]
+        for at in [*digits[:3], *rng.integers(132, len(raw), rng.integers(0, 3))]:
+            raw[at] = ord("3") if at in digits else rng.integers(256)
         path.write_bytes(raw[: len(raw) if rng.random() < 0.8 else rng.integers(len(raw))])
         try:
             masks(path, grid())
@@ -450,7 +455,7 @@ def test_a_segmentation_on_its_image_is_exact(tmp_path: Path) -> None:
     turned = masks(path, reorient(grid(), "PSL"))
     np.testing.assert_array_equal(turned.array, _at(image, turned))
     assert turned.stored["notes"] == []
-    part = masks(path, crop(grid(), x=(0, 32), y=(0, 30), z=(0, 6)))
+    part = masks(path, crop(grid(), (0, 0, 0), (32, 30, 6)))
     assert part.stored["notes"] == [f"{18 * 8} voxels of the segmentation lie outside of the image"]
 
 
