@@ -260,7 +260,8 @@ def main() -> None:
             print(f"{who:18} {one['seconds']:7.3f} s  {ratio:6.2f} × ours  {memory:>9}  {right}")
             rows[f"{name}, {who}"] = {**one, "ratio": ratio}
     if not asked.quick:
-        RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+        before = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+        RESULTS.write_text(json.dumps(before | rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -248,12 +248,14 @@ def _undamaged(folder: Path) -> list[Source]:
     from hounsfield.formats.folder import contents
 
     held = contents(folder)
-    for file, error in held.bad:
+    if held.bad:
+        one = len(held.bad) == 1
         raise FormatError(
-            f"{len(held.bad)} damaged {'file' if len(held.bad) == 1 else 'files'} in the folder; "
-            f"{file.name}: {error.problem}",
+            f"{len(held.bad)} damaged {'file' if one else 'files'} in the folder: "
+            f"{held.bad[0][1].problem}",
             file=folder,
-            remedy=f"copy the folder again, or read what is left of it: {folder}#1",
+            remedy=f"copy the folder again, or read what is left of it: {folder}#1; "
+            f"`hounsfield info {folder} --phi` names the {'file' if one else 'files'}",
         )
     return held.sources
 

@@ -8,6 +8,7 @@ positions, never a mean spacing.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,13 @@ class Stack:
     def paths(self) -> list[Path]:
         """The files, each once, in order."""
         return list(dict.fromkeys(frame.sheet.file.path for frame in self.frames))
+
+    @property
+    def home(self) -> Path:
+        """The file, or the folder that holds all files: single slices say little in a message."""
+        if len(self.paths) == 1:
+            return self.paths[0]
+        return Path(os.path.commonpath([path.parent for path in self.paths]))
 
     def mended(self) -> Stack:
         """The same stack without damaged slices, and with the first of those that are doubled.
@@ -148,7 +156,7 @@ class Stack:
             return
         raise GeometryError(
             self._uneven(),
-            file=self.first.sheet.file.path,
+            file=self.home,
             expected="slices that lie evenly on one line",
             remedy="find the missing files; or `--fill-gaps` (read(like=Like(fill_gaps=True))) "
             "resamples onto an even grid",
@@ -183,7 +191,7 @@ class Stack:
         return GeometryError(
             f"{'doubled slices' if doubled else 'incomplete volumes'}: {usual} at each place, "
             f"but {named}{', …' if len(odd) > _NAMED else ''}",
-            file=self.first.sheet.file.path,
+            file=self.home,
             expected="as many slices at each place",
             remedy="remove the copies, or find the missing files"
             + ("; or `--fill-gaps` takes the first of each" if doubled else ""),
