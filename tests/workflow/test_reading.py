@@ -63,6 +63,7 @@ def test_the_tables_hold_cases_of_four_volumes(data: Path) -> None:
     assert channels == [[*CONTRASTS]] * 4
     assert catalog.annotations.select("kind", "name").unique().rows() == [("mask", "tumour")]
     assert catalog.cases["patient"].n_unique() == 4
+    assert catalog.images["modality"].unique().to_list() == ["MR"]
     assert catalog.cases["patient_known"].unique().to_list() == ["mapped"]
     again = workflow.index(data, data.with_name("catalog"), workers=0)
     assert (again.read, again.unchanged) == (0, 16)

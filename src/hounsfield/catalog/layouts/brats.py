@@ -207,6 +207,7 @@ def _columns(case: _Case, row: Row) -> dict[str, str | float | None]:
     grades = [word for word in case.path.split("/") if word.upper() in ("HGG", "LGG")]
     days = row.get("survival_days")
     columns: dict[str, str | float | None] = {
+        "modality": "MR",
         "grade": grades[-1].upper() if grades else row.get("grade") or None,
         "age": float(row["age"]) if row.get("age") else None,
         "survival_days": float(days) if days else None,
