@@ -375,7 +375,6 @@ def _offset(data: Dataset) -> None:
         (_raw(b"1\\2\\nan "), "not finite"),
         (_raw(b"1\\2\\1e400"), "not finite"),
         (_raw(b"1\\2\\1e30 "), "beyond 10 km"),
-        (_raw(b"1\\2\\x "), "no number"),
         (_raw(b""), "0 coordinates"),
         (_kind, "BEZIER"),
         (_unknown, "region 99"),
@@ -392,6 +391,14 @@ def test_refusals(harm: Callable[[Dataset], None], why: str, tmp_path: Path) -> 
     with pytest.raises(HounsfieldError, match=why) as caught:
         masks(path, grid())
     assert caught.value.file == path
+
+
+def test_a_coordinate_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    path = saved(made_structures({"a": [(CLOSED, box(2, 2, 9, 9, 1))]}), tmp_path / "s.dcm")
+    first = f"{box(2, 2, 9, 9, 1)[0, 0]:.6f}".encode()
+    path.write_bytes(path.read_bytes().replace(first, b"x" * len(first)))
+    with pytest.raises(FormatError, match="coordinate is no number"):
+        masks(path, grid())
 
 
 @pytest.mark.filterwarnings("ignore:.*64 kByte")
