@@ -17,8 +17,8 @@ def masks(
 ) -> None:
     """The regions of a DICOM RTSTRUCT or SEG file as masks on the grid of an image.
 
-    A voxel belongs to a region when its centre lies inside of the contours. What is not exact is
-    told: contours between slices, or a segmentation whose grid is another.
+    A voxel belongs to a region when its centre lies inside of the contours.
+    Contours between slices and segmentations on other grids are told.
 
     Parameters
     ----------
