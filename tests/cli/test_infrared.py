@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from hounsfield import formats
 from hounsfield.formats import thermal
-from hounsfield.preprocessing.infrared_figures import temperature_figure
+from hounsfield.preprocessing.infrared.figures import temperature_figure
 
 Ask = Callable[..., Answer]
 

@@ -13,7 +13,7 @@ from folders import Answer
 from hounsfield import formats
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
-from hounsfield.preprocessing.motion import Ghosting
+from hounsfield.preprocessing.mr.motion import Ghosting
 
 Ask = Callable[..., Answer]
 

@@ -39,7 +39,7 @@ def n4(
         Replace what exists.
     """
     from hounsfield.cli.console import Terminal
-    from hounsfield.preprocessing.bias_field import N4
+    from hounsfield.preprocessing.mr.bias_field import N4
     from hounsfield.workflow.preparing import correct_bias
 
     terminal = Terminal(times=False)

@@ -45,7 +45,7 @@ def pet_ct(
     """
     from rich.console import Console
 
-    from hounsfield.preprocessing.pet_ct import Wanted, convert
+    from hounsfield.preprocessing.pet.pet_ct import Wanted, convert
 
     wanted = Wanted(grid, register, suv, pet, body)
     made = convert(folder, target, wanted, figure=figure, overwrite=overwrite)

@@ -56,8 +56,9 @@ def spectra(
     """
     from hounsfield import formats
     from hounsfield.cli.thermal import print_rows
-    from hounsfield.preprocessing import figures, infrared_figures
-    from hounsfield.preprocessing import spectra as rooms
+    from hounsfield.preprocessing import figures
+    from hounsfield.preprocessing.infrared import figures as infrared_figures
+    from hounsfield.preprocessing.infrared import spectra as rooms
 
     cube = _prepared(file, bands, white, dark, panel)
     cube = cube if bad_bands else rooms.good_bands(cube)
@@ -90,7 +91,7 @@ def _prepared(
     """The cube, as reflectance where both references are given."""
     from hounsfield import formats
     from hounsfield.errors import UsageError
-    from hounsfield.preprocessing import spectra as rooms
+    from hounsfield.preprocessing.infrared import spectra as rooms
 
     if (white is None) != (dark is None):
         raise UsageError(
@@ -116,7 +117,7 @@ def _prepared(
 
 def _index(cube: Image, asked: str) -> Image:
     """A named index, or that of two wavelengths."""
-    from hounsfield.preprocessing import spectra as rooms
+    from hounsfield.preprocessing.infrared import spectra as rooms
 
     first, comma, second = asked.partition(",")
     try:
@@ -129,7 +130,7 @@ def _index(cube: Image, asked: str) -> Image:
 def _rows(cube: Image, made: Image | None, unit: str) -> list[tuple[str, str]]:
     import numpy as np
 
-    from hounsfield.preprocessing import spectra as rooms
+    from hounsfield.preprocessing.infrared import spectra as rooms
 
     nm = rooms.wavelengths(cube)
     c, _, y, x = cube.shape

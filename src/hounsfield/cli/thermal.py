@@ -54,7 +54,8 @@ def thermal(
     """
     from hounsfield import formats
     from hounsfield.formats import thermal as radiometric
-    from hounsfield.preprocessing import figures, infrared_figures
+    from hounsfield.preprocessing import figures
+    from hounsfield.preprocessing.infrared import figures as infrared_figures
 
     asked = radiometric.Parameters(
         emissivity, distance, reflected, atmosphere, humidity, window, window_transmission, air

@@ -12,8 +12,8 @@ from hounsfield.progress import SILENT, Watch
 
 if TYPE_CHECKING:
     from hounsfield.formats.contract import Source
-    from hounsfield.preprocessing.bias_field import N4, BiasCorrected
-    from hounsfield.preprocessing.quality import Quality
+    from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected
+    from hounsfield.preprocessing.mr.quality import Quality
 
 
 def correct_bias(
@@ -29,10 +29,10 @@ def correct_bias(
 
     Raises:
         UsageError: a file is there already, or no format writes its suffix.
-        InputError, GeometryError: as `preprocessing.bias_field.correct_bias`.
+        InputError, GeometryError: as `preprocessing.mr.bias_field.correct_bias`.
     """
     from hounsfield import formats
-    from hounsfield.preprocessing.bias_field import correct_bias as correct
+    from hounsfield.preprocessing.mr.bias_field import correct_bias as correct
 
     formats.format_of(target)
     for path in filter(None, (target, picture)):
@@ -42,8 +42,8 @@ def correct_bias(
     found = correct(image, formats.read(str(mask)) if mask else None, how)
     formats.write(found.image, target)
     if picture:
-        from hounsfield.preprocessing.bias_figure import figure
         from hounsfield.preprocessing.figures import save
+        from hounsfield.preprocessing.mr.bias_figure import figure
 
         save(figure(image, found), picture)
     return found
@@ -63,7 +63,7 @@ class Measured:
         """A flat row, as the CSV file has it."""
         from dataclasses import fields
 
-        from hounsfield.preprocessing.quality import Quality
+        from hounsfield.preprocessing.mr.quality import Quality
 
         names = [one.name for one in fields(Quality)]
         found = asdict(self.quality) if self.quality else dict.fromkeys(names)
@@ -122,7 +122,7 @@ def _sources(path: Path) -> list[Source]:
 def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measured:
     from hounsfield import formats
     from hounsfield.catalog.pseudonym import plain_path
-    from hounsfield.preprocessing.quality import quality
+    from hounsfield.preprocessing.mr.quality import quality
 
     inside = source.file.relative_to(path) if path.is_dir() else Path(source.file.name)
     shown = Path(f"{inside}#{source.member}") if source.member else inside

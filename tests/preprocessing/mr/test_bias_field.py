@@ -11,8 +11,8 @@ from hounsfield import formats, interop
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.bias_field import N4, BiasCorrected, correct_bias, variation
-from hounsfield.preprocessing.bias_figure import figure, upright
+from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected, correct_bias, variation
+from hounsfield.preprocessing.mr.bias_figure import figure, upright
 
 AFFINE = np.array([[-1.9, 0.3, 0, 60], [0.3, 1.9, 0.2, -55], [0, -0.1, 4, 10], [0, 0, 0, 1.0]])
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hounsfield.image import Image
 from hounsfield.preprocessing.foreground import inside
-from hounsfield.preprocessing.noise import AIR_VOXELS, air_of, dark
+from hounsfield.preprocessing.mr.noise import AIR_VOXELS, air_of, dark
 
 NAN = float("nan")
 

@@ -19,8 +19,8 @@ from hounsfield.formats.contract import Header, Identity
 from hounsfield.formats.folder import contents
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing import registration
-from hounsfield.preprocessing.pet_ct import Combined, Wanted, combine, convert, load, pairs
+from hounsfield.preprocessing.pet import registration
+from hounsfield.preprocessing.pet.pet_ct import Combined, Wanted, combine, convert, load, pairs
 
 COARSE = Settings(patients=1, seed=5, voxel=9, counts=0)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hounsfield.errors import InputError, MissingExtraError, UsageError
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing import spectra as sp
+from hounsfield.preprocessing.infrared import spectra as sp
 
 NM = (450.0, 560.0, 670.0, 700.0, 800.0, 850.0, 900.0, 940.0)
 RNG = np.random.default_rng(4)

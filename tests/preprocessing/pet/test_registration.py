@@ -15,8 +15,8 @@ from hounsfield.catalog.phantoms.pet_ct_scan import rigid, see_ct, see_pet
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
-from hounsfield.preprocessing import registration
-from hounsfield.preprocessing.registration import Registration, moved, register
+from hounsfield.preprocessing.pet import registration
+from hounsfield.preprocessing.pet.registration import Registration, moved, register
 
 PLANTED = Settings(voxel=10, shift=(12.0, -9.0, 15.0), turn=(3.0, -4.0, 5.0))
 

@@ -12,7 +12,7 @@ from hounsfield.errors import InputError, UsageError
 from hounsfield.formats.windows import WINDOWS, named_window
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.windows import window
+from hounsfield.preprocessing.ct.windows import window
 
 TISSUE = {  # HU that each window must tell apart: both within it, and well apart in grey
     "lung": (-900, -500),
@@ -49,7 +49,7 @@ def test_its_ends_by_hand() -> None:
 
 
 def test_the_guide_tells_the_same() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "mr_ct.md").read_text().replace("−", "-")
+    guide = (Path(__file__).parents[3] / "docs" / "mr_ct.md").read_text().replace("−", "-")
     told = re.findall(r"([a-z-]+) (-?\d+)/(\d+)", guide)
     assert {name: (float(c), float(w)) for name, c, w in told} == WINDOWS
 

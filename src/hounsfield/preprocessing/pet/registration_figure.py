@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
 from hounsfield.preprocessing.figures import ACCENT, INK, OTHER, SMALL, TITLE
-from hounsfield.preprocessing.registration import Registration, moved
+from hounsfield.preprocessing.pet.registration import Registration, moved
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,10 +8,10 @@ from typing import Literal
 import numpy as np
 
 from hounsfield.image import Image
-from hounsfield.preprocessing.artefacts import artefacts
-from hounsfield.preprocessing.bias_field import variation
 from hounsfield.preprocessing.foreground import inside
-from hounsfield.preprocessing.noise import Method, noise
+from hounsfield.preprocessing.mr.artefacts import artefacts
+from hounsfield.preprocessing.mr.bias_field import variation
+from hounsfield.preprocessing.mr.noise import Method, noise
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from hounsfield import formats
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.lungs import LEFT, RIGHT, lungs
+from hounsfield.preprocessing.ct.lungs import LEFT, RIGHT, lungs
 
 SHAPE, MM = (60, 100, 130), (5.0, 3.0, 3.0)  # (Z, Y, X)
 

@@ -10,7 +10,7 @@ import pytest
 from hounsfield.errors import GeometryError, InputError, UsageError
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.brain_mask import apply_mask, strip
+from hounsfield.preprocessing.mr.brain_mask import apply_mask, strip
 
 AFFINE = np.array([[-1, 0, 0, 3], [0, 2, 0.1, -5], [0, 0, 3, 7], [0, 0, 0, 1.0]])
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.windows import refuse_other_units
+from hounsfield.preprocessing.ct.windows import refuse_other_units
 
 RIGHT, LEFT = 1, 2
 SIDES = {RIGHT: "right", LEFT: "left"}

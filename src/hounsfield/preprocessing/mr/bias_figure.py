@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
-from hounsfield.preprocessing.bias_field import BiasCorrected
 from hounsfield.preprocessing.figures import INK, SMALL, TITLE
+from hounsfield.preprocessing.mr.bias_field import BiasCorrected
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from hounsfield.errors import GeometryError, InputError, UsageError
 from hounsfield.formats.contract import Header, Like, Source, Suv
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.registration import Registration, moved, register
+from hounsfield.preprocessing.pet.registration import Registration, moved, register
 
 OnGrid = Literal["pet", "ct"]
 BODY = ("CT", "MR")  # what a PET is paired with
@@ -191,7 +191,7 @@ def convert(
     from hounsfield import formats
     from hounsfield.formats.folder import contents
     from hounsfield.preprocessing import figures
-    from hounsfield.preprocessing.registration_figure import figure as drawn
+    from hounsfield.preprocessing.pet.registration_figure import figure as drawn
 
     formats.format_of(target)
     if not folder.is_dir():

@@ -11,8 +11,8 @@ import pytest
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
-from hounsfield.preprocessing.artefacts import Artefacts, artefacts
-from hounsfield.preprocessing.motion import (
+from hounsfield.preprocessing.mr.artefacts import Artefacts, artefacts
+from hounsfield.preprocessing.mr.motion import (
     Ghosting,
     Motion,
     Pose,

@@ -9,7 +9,7 @@ import pytest
 
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
-from hounsfield.preprocessing.noise import from_details, noise
+from hounsfield.preprocessing.mr.noise import from_details, noise
 
 
 def body(shape: tuple[int, int, int] = (8, 90, 80)) -> np.ndarray:

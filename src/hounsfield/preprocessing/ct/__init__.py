@@ -1,0 +1,1 @@
+"""CT: windows by organ, lungs."""

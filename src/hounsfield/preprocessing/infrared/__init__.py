@@ -1,0 +1,1 @@
+"""Spectra of hyperspectral cubes; figures of these and of temperatures."""

@@ -1,0 +1,1 @@
+"""MR: bias fields, motion and ghosting, noise, quality, skull stripping."""

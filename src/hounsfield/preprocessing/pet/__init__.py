@@ -1,0 +1,1 @@
+"""PET with the CT or MR of the same body: pairs, registration."""
