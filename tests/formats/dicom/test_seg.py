@@ -67,6 +67,7 @@ def test_label_maps_equal_highdicom(kind: str, omit: bool, tmp_path: Path) -> No
 
 def assert_lies(image: Image, mm: float, step: float) -> None:
     assert isinstance(image.geometry, Patient)
+    assert image.geometry.spacing[2] == pytest.approx(step)
     _, z, y, x = image.shape
     for i, j, k in ((0, 0, 0), (x - 1, 0, 0), (0, y - 1, z - 1)):
         there = lps(i, j, mm + k * step) * (-1, -1, 1)
