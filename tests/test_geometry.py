@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hounsfield.errors import GeometryError
-from hounsfield.geometry import Patient, Plane
+from hounsfield.geometry import Patient, Plane, shifted
 
 
 @given(st.integers(0, 2**32))
@@ -36,6 +36,25 @@ def test_spacing_and_orientation_are_nibabels(seed: int) -> None:
 def test_what_is_no_affine_is_refused(affine: np.ndarray) -> None:
     with pytest.raises(GeometryError):
         Patient(affine)
+
+
+def test_small_voxels_are_no_singular_affine() -> None:
+    """Electron microscopy: 4 × 4 × 40 nm; a hundred kilometres are no volume if they are flat."""
+    assert Patient(np.diag([4e-6, 4e-6, 4e-5, 1])).spacing == (4e-6, 4e-6, 4e-5)
+    flat = np.eye(4) * 1e8
+    flat[3, 3], flat[:3, 2] = 1, (1e8, 0, 1)
+    with pytest.raises(GeometryError, match="singular"):
+        Patient(flat)
+
+
+def test_planes_further_along_z() -> None:
+    affine = np.array([[0, 0.5, 0.1, -3], [-0.8, 0, 0.2, 5], [0, 0.1, 1.2, 7], [0, 0, 0, 1.0]])
+    further = shifted(Patient(affine, "1.2.3"), 2)
+    assert isinstance(further, Patient)
+    assert further.frame_uid == "1.2.3"
+    np.testing.assert_allclose(further.affine @ [4, 3, 0, 1], affine @ [4, 3, 2, 1])
+    assert shifted(None, 2) is None
+    assert shifted(Plane((1, 2)), 2) == Plane((1, 2))
 
 
 def test_an_affine_is_copied_and_cannot_be_written() -> None:

@@ -17,6 +17,8 @@ from hounsfield.errors import GeometryError
 
 Calibration = Literal["object", "detector", "unknown"]
 
+_FLATTEST = 1e-6  # of a box with the same edges; headers are rounded to 1e-7
+
 
 @dataclass(frozen=True, eq=False)
 class Patient:
@@ -36,10 +38,14 @@ class Patient:
             raise GeometryError(
                 f"an affine must be finite with last row 0 0 0 1, got {affine.tolist()}"
             )
-        if abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        if _flat(affine[:3, :3]):
             raise GeometryError(f"the affine is singular: {affine.tolist()}")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
+
+    def moved(self, old_from_new: NDArray[np.float64]) -> Patient:
+        """The same space for voxels counted anew: `old_from_new` (4, 4) of voxels (x, y, z)."""
+        return Patient(self.affine @ old_from_new, self.frame_uid)
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -82,3 +88,18 @@ class Plane:
 
 
 Geometry = Patient | Plane | None
+
+
+def shifted(geometry: Geometry, planes: int) -> Geometry:
+    """The geometry of an image that begins so many planes further along z."""
+    if not isinstance(geometry, Patient) or planes == 0:
+        return geometry
+    old_from_new = np.eye(4)
+    old_from_new[2, 3] = planes
+    return geometry.moved(old_from_new)
+
+
+def _flat(steps: NDArray[np.float64]) -> bool:
+    """Whether three steps span no volume, or hardly one for their lengths, however small."""
+    lengths = np.abs(steps).max(axis=0)
+    return bool((lengths == 0).any() or abs(np.linalg.det(steps / lengths)) < _FLATTEST)

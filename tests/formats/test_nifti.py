@@ -305,6 +305,20 @@ def test_lying_fields_are_refused(
         formats.read(path)
 
 
+@pytest.mark.parametrize("size", [1e-20, 1e30])
+def test_a_place_beyond_all_bounds_is_refused(tmp_path: Path, oblique: Image, size: float) -> None:
+    path = tmp_path / "x.nii"
+    formats.write(oblique, path)
+    data = bytearray(path.read_bytes())
+    srow = np.zeros((3, 4), "<f4")
+    np.fill_diagonal(srow, size)
+    data[280:328] = srow.tobytes()
+    path.write_bytes(data)
+    with pytest.raises(GeometryError) as caught:
+        formats.header(path)
+    assert caught.value.file == path
+
+
 def test_a_singular_affine_is_refused(tmp_path: Path, oblique: Image) -> None:
     path = tmp_path / "x.nii"
     formats.write(oblique, path)

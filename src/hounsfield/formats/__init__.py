@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
 from hounsfield.files import whole_path
 from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, NotAnImage, Source
 from hounsfield.formats.guard import refusing
+from hounsfield.geometry import shifted
 from hounsfield.image import Image
 
 # name -> module, imported when first needed; asked in this order, by content
@@ -138,27 +139,12 @@ class Opened:
         module: Any = load(self.header.format)
         if hasattr(module, "slab"):
             return cast("Image", module.slab(self.source, z0, z1))
-        from dataclasses import replace
-
         whole = self.read()
-        return replace(whole, array=whole.array[:, z0:z1], geometry=shifted(whole, z0))
+        array = whole.array[:, z0:z1]
+        return replace(whole, array=array, geometry=shifted(whole.geometry, z0))
 
     def read(self) -> Image:
         return read(self.source)
-
-
-def shifted(image: Image, z0: int) -> Any:
-    """The geometry of an image that begins z0 planes further along z."""
-    import numpy as np
-
-    from hounsfield.geometry import Patient
-
-    if not isinstance(image.geometry, Patient):
-        return image.geometry
-    ras_from_old = image.geometry.affine
-    old_from_new = np.eye(4)
-    old_from_new[2, 3] = z0
-    return Patient(ras_from_old @ old_from_new, image.geometry.frame_uid)
 
 
 def open(source: Source | str | Path) -> Opened:

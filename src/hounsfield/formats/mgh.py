@@ -22,9 +22,9 @@ from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import DEFLATE_RATIO, check_promise, frame_range, refusing
-from hounsfield.formats.places import along_z, patient
+from hounsfield.formats.places import patient
 from hounsfield.formats.remarks import Remark, remark, understood
-from hounsfield.geometry import Geometry, Patient
+from hounsfield.geometry import Geometry, Patient, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".mgz"
@@ -223,7 +223,7 @@ def _parsed(source: Source, fields: _Fields, tail: bytes) -> _Parsed:
         format="mgh",
         shape=(frames, last - first, fields.sizes[1], fields.sizes[0]),
         dtype=dtype,
-        geometry=along_z(_geometry(fields, noted), first),
+        geometry=shifted(_geometry(fields, noted), first),
         channels=channels,
         facts=Facts(stored=f"MGH, {dtype}" + (", gzip" if _is_gzip(fields.file) else "")),
     )

@@ -1,4 +1,4 @@
-"""Geometries with the file in their refusal, and of some planes of a volume."""
+"""Affines from a header, with the file in their refusal."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError
-from hounsfield.geometry import Geometry, Patient
+from hounsfield.geometry import Patient
 
 _FAR = 1e12  # mm; a header that says more is damaged
+_SMALL = 1e-9  # mm
 HUGE = 1e30  # of one number in a header: products of such stay finite
 
 
@@ -18,9 +19,12 @@ def patient(affine: NDArray[np.float64], file: Path) -> Patient:
     """`Patient(affine)`, whose refusal names the file.
 
     Raises:
-        GeometryError: singular, not finite, or farther than anything is.
+        GeometryError: singular, not finite, or farther or smaller than anything is.
     """
     try:
+        sizes = np.abs(affine[:3, :3]).max(axis=0)
+        if ((sizes > 0) & (sizes < _SMALL)).any():
+            raise GeometryError(f"voxels of less than {_SMALL:g} mm: {affine.tolist()}")
         if _FAR < np.abs(affine).max() < np.inf:
             raise GeometryError(f"the affine reaches beyond {_FAR:g} mm: {affine.tolist()}")
         return Patient(affine)
@@ -28,12 +32,3 @@ def patient(affine: NDArray[np.float64], file: Path) -> Patient:
         raise GeometryError(
             error.problem, file=file, remedy="correct the header; a geometry is never guessed"
         ) from error
-
-
-def along_z(geometry: Geometry, first: int) -> Geometry:
-    """The geometry of an image that begins so many planes further along z."""
-    if not isinstance(geometry, Patient):
-        return geometry
-    old_from_new = np.eye(4)
-    old_from_new[2, 3] = first
-    return Patient(geometry.affine @ old_from_new, geometry.frame_uid)

@@ -62,8 +62,7 @@ class Grid:
         """
         sizes = checked_spacing(spacing, 3)
         old_from_new, shape = respaced(self.shape, self.geometry.spacing, sizes)
-        ras_from_new = self.geometry.affine @ old_from_new
-        return Grid(shape, Patient(ras_from_new, self.geometry.frame_uid))
+        return Grid(shape, self.geometry.moved(old_from_new))
 
     @property
     def is_straight(self) -> bool:

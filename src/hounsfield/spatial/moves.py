@@ -128,5 +128,5 @@ def _three(given: Sequence[int], rest: Sequence[int], name: str) -> tuple[int, i
 def _moved(image: Image, array: NDArray[Any], old_from_new: NDArray[np.float64]) -> Image:
     geometry: Geometry = image.geometry
     if isinstance(geometry, Patient):
-        geometry = Patient(geometry.affine @ old_from_new, geometry.frame_uid)
+        geometry = geometry.moved(old_from_new)
     return Image(np.ascontiguousarray(array), geometry, image.channels, kept(image.stored))

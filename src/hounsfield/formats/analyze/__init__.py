@@ -31,7 +31,8 @@ from hounsfield.formats.nifti import pair as nifti_pair
 from hounsfield.formats.nifti.gzip import beginning, is_gzip
 from hounsfield.formats.nifti.voxels import Voxels
 from hounsfield.formats.nifti.writing import CALIBRATIONS, NO_GEOMETRY
-from hounsfield.geometry import Geometry, Patient, Plane
+from hounsfield.formats.places import patient
+from hounsfield.geometry import Geometry, Plane, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".hdr"
@@ -199,10 +200,6 @@ def _header(source: Source, opened: _Opened) -> Header:
     names = ("real", "imaginary") if opened.voxels.numbers == 2 else ("",)
     channels = tuple(Channel(name) for _ in range(opened.voxels.shape[0]) for name in names)
     geometry, method = _geometry(opened)
-    if isinstance(geometry, Patient):
-        old_from_new = np.eye(4)
-        old_from_new[2, 3] = first
-        geometry = Patient(geometry.affine @ old_from_new)
     slope, intercept = opened.voxels.scaling
     words = f"Analyze 7.5, {opened.voxels.dtype.newbyteorder('=')}"
     words += f" × {slope:g} + {intercept:g}" if (slope, intercept) != (1, 0) else ""
@@ -213,7 +210,7 @@ def _header(source: Source, opened: _Opened) -> Header:
         format="analyze",
         shape=(len(channels), last - first, opened.dim[1], opened.dim[0]),
         dtype=opened.voxels.value_dtype,
-        geometry=geometry,
+        geometry=shifted(geometry, first),
         channels=channels,
         facts=Facts(stored=words + (", gzip" if is_gzip(opened.voxels.file) else "")),
     )
@@ -223,7 +220,7 @@ def _geometry(opened: _Opened) -> tuple[Geometry, str]:
     """Where the voxels are, and what says so: "spm", "none", or slices that contradict."""
     matrix = _matrix_beside(opened.file)
     if matrix is not None:
-        return Patient(matrix), "spm"
+        return patient(matrix, opened.file), "spm"
     slices = _SLICES.get(int(opened.fields["orient"]))
     if slices is not None:
         return None, slices
@@ -238,7 +235,7 @@ def _geometry(opened: _Opened) -> tuple[Geometry, str]:
         return Plane((x, y), CALIBRATIONS.get(note, "unknown")), "none"
     origin = np.array(opened.fields["origin"], np.float64)
     dims = np.array(opened.dim[:3])
-    return Patient(conventional(sizes, dims, origin)), "none"
+    return patient(conventional(sizes, dims, origin), opened.file), "none"
 
 
 def conventional(

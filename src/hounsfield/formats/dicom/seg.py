@@ -41,7 +41,7 @@ from hounsfield.formats.dicom.pixels import check_pixels, stored_values
 from hounsfield.formats.dicom.seg_grid import SegGrid, frames_said, grid_of
 from hounsfield.formats.dicom.seg_segments import Segment, segments_of
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, frame_range, refusing
-from hounsfield.formats.places import along_z
+from hounsfield.geometry import shifted
 from hounsfield.image import Channel, Image
 
 _STORAGE_CLASS = b"\x02\x00\x02\x00UI"  # of the file meta information (PS3.10 7.1)
@@ -228,7 +228,7 @@ def _described(source: Source, one: _Seg) -> Header:
         format="dicom",
         shape=one.shape(last - first),
         dtype=one.dtype,
-        geometry=along_z(one.grid.geometry, first),
+        geometry=shifted(one.grid.geometry, first),
         channels=one.channels,
         modality=one.tags.text("Modality"),
         identity=identity(one.tags),

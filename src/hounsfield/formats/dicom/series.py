@@ -24,7 +24,7 @@ from hounsfield.formats.dicom.marks import Marks
 from hounsfield.formats.dicom.stack import Stack, stacks_of
 from hounsfield.formats.dicom.volume import read_volume, shape_of, volume_dtype
 from hounsfield.formats.guard import frame_range
-from hounsfield.geometry import Geometry, Patient
+from hounsfield.geometry import Geometry, shifted
 from hounsfield.image import RGB, Channel, Image
 
 
@@ -158,16 +158,7 @@ def _filled(source: Source, stack: Stack, like: Like) -> Image:
 
 
 def _planes(image: Image, first: int, last: int) -> Image:
-    return replace(image, array=image.array[:, first:last], geometry=moved(image.geometry, first))
-
-
-def moved(geometry: Geometry, z0: int) -> Geometry:
-    """The grid that begins z0 slices further."""
-    if not isinstance(geometry, Patient) or z0 == 0:
-        return geometry
-    old_from_new = np.eye(4)
-    old_from_new[2, 3] = z0
-    return Patient(geometry.affine @ old_from_new, geometry.frame_uid)
+    return replace(image, array=image.array[:, first:last], geometry=shifted(image.geometry, first))
 
 
 def volume_header(stack: Stack, first: int, last: int, geometry: Geometry) -> Header:
@@ -182,7 +173,7 @@ def volume_header(stack: Stack, first: int, last: int, geometry: Geometry) -> He
         format="dicom",
         shape=(len(channels), last - first, rows, columns),
         dtype=volume_dtype(stack),
-        geometry=moved(geometry, first),
+        geometry=shifted(geometry, first),
         channels=channels,
         modality=tags.text("Modality"),
         identity=identity(tags),

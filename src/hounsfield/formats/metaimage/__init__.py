@@ -30,9 +30,8 @@ from hounsfield.formats.metaimage.fields import (
     said,
 )
 from hounsfield.formats.payload import Payload, check, mapped, numbers
-from hounsfield.formats.places import along_z
 from hounsfield.formats.remarks import KEY, remark, understood
-from hounsfield.geometry import Patient, Plane
+from hounsfield.geometry import Patient, Plane, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".mha"
@@ -150,7 +149,7 @@ def _parsed(source: Source) -> _Parsed:
         format="metaimage",
         shape=(count, last - first, y, x),
         dtype=dtype if scale == (1, 0) else _real(dtype),
-        geometry=along_z(geometry_of(tags, noted.calibration) or noted.plane, first),
+        geometry=shifted(geometry_of(tags, noted.calibration) or noted.plane, first),
         channels=noted.channels or tuple(Channel() for _ in range(count)),
         modality=_MODALITIES.get(tags.get("Modality")),
         facts=Facts(stored=words),

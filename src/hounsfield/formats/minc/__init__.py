@@ -24,9 +24,9 @@ from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.minc import writing as minc_write
 from hounsfield.formats.minc.files import CLASSIC, HDF5, Attributes, Container, opened
-from hounsfield.formats.places import HUGE, along_z, patient
+from hounsfield.formats.places import HUGE, patient
 from hounsfield.formats.remarks import KEY, Remark, understood
-from hounsfield.geometry import Geometry, Plane
+from hounsfield.geometry import Geometry, Plane, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".mnc"
@@ -135,7 +135,7 @@ def _parsed(source: Source, container: Container) -> _Parsed:
         format="minc",
         shape=(count, last - first, y, x),
         dtype=dtype,
-        geometry=along_z(_geometry(container, spaces, noted, path), first),
+        geometry=shifted(_geometry(container, spaces, noted, path), first),
         channels=noted.channels or _channels(container, others),
         modality=_modality(container),
         facts=Facts(stored=f"MINC {container.version}, {container.dtype.newbyteorder('=')}"),

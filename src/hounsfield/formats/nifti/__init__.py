@@ -12,8 +12,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from hounsfield.errors import FormatError
 from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
@@ -36,7 +34,8 @@ from hounsfield.formats.nifti.fields import (
 )
 from hounsfield.formats.nifti.gzip import beginning, is_gzip
 from hounsfield.formats.nifti.voxels import Voxels
-from hounsfield.geometry import Geometry, Patient, Plane
+from hounsfield.formats.places import patient
+from hounsfield.geometry import Geometry, Plane, shifted
 from hounsfield.image import RGB, Channel, Image
 
 SUFFIX = ".nii.gz"
@@ -190,9 +189,7 @@ def _geometry(fields: Fields, first: int) -> Geometry:
             return None
         if fields.dim[2] == 1 or z == 0 or note in nifti_write.CALIBRATIONS:
             return Plane((x, y), nifti_write.CALIBRATIONS.get(note, "unknown"))
-    old_from_new = np.eye(4)
-    old_from_new[2, 3] = first
-    return Patient(affine @ old_from_new)
+    return shifted(patient(affine, fields.file), first)
 
 
 def _stored(fields: Fields) -> dict[str, object]:

@@ -207,7 +207,7 @@ def affine_of(fields: Fields) -> tuple[NDArray[np.float64], str]:
     origin, which is a convention and not a measurement.
 
     Raises:
-        GeometryError: the chosen form is singular or not finite.
+        GeometryError: the chosen form's quaternion is none.
     """
     if fields.values["sform_code"] > 0:
         affine, method = _sform(fields), "sform"
@@ -216,12 +216,6 @@ def affine_of(fields: Fields) -> tuple[NDArray[np.float64], str]:
     else:
         affine, method = _centred(fields), "none"
     affine[:3] *= fields.millimetres
-    if not np.isfinite(affine).all() or np.linalg.det(affine[:3, :3]) == 0:
-        raise GeometryError(
-            f"the affine from the header ({method}) is singular or not finite: {affine.tolist()}",
-            file=fields.file,
-            remedy="correct the header; a geometry is never guessed",
-        )
     return affine, method
 
 

@@ -24,9 +24,8 @@ from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.nrrd.fields import MAGIC, TYPES, Nrrd, parse
 from hounsfield.formats.nrrd.space import channels_of, geometry_of
 from hounsfield.formats.payload import check, mapped, numbers
-from hounsfield.formats.places import along_z
 from hounsfield.formats.remarks import KEY, remark
-from hounsfield.geometry import Patient, Plane
+from hounsfield.geometry import Patient, Plane, shifted
 from hounsfield.image import RGB, Image
 
 SUFFIX = ".nrrd"
@@ -133,7 +132,7 @@ def _parsed(source: Source) -> _Parsed:
         format="nrrd",
         shape=(len(channels), last - first, y, x),
         dtype=nrrd.payload.dtype.newbyteorder("="),
-        geometry=along_z(geometry, first),
+        geometry=shifted(geometry, first),
         channels=channels,
         facts=Facts(stored=words),
     )
