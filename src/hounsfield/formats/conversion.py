@@ -47,8 +47,8 @@ def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
     """
     if target.exists() and not choices.overwrite:
         raise UsageError("exists already", file=target, remedy="--overwrite replaces it")
-    name = formats.format_of(target)
     one = formats.named(source)
+    name = formats.format_of(target)
     image = formats.read(_one_plane(one, choices), like=_like(choices))
     try:
         formats.write(_spread(image, choices), target)
