@@ -245,14 +245,30 @@ def test_channels_keep_their_meaning(tmp_path: Path, oblique: Image) -> None:
         ({"ElementNumberOfChannels": "x"}, "whole number"),
         ({"HeaderSize": "-7"}, "HeaderSize"),
         ({"HeaderSize": "99999999"}, "promises"),
-        ({"no tag": "1"}, "no tag"),
+        ({"": "SMITH^JOHN"}, "line 1[0-9] of the header is no tag"),
+        ({"Offset": "1 2 3", "Origin": "1 2 4"}, "Offset and Origin"),
         ({"ElementDataFile": None}, "no tag|ElementDataFile"),
         ({"hounsfield0": '{"time":[1,2]}'}, "remark"),
     ],
 )
 def test_lying_tags_are_refused(tmp_path: Path, changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(FormatError, match=message):
+    with pytest.raises(FormatError, match=message) as caught:
         formats.read(meta(tmp_path / "x.mha", **changed))
+    assert "SMITH" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.mha", "x.mhd"])
+def test_what_itk_knows_of_dicom_is_passed_over(tmp_path: Path, name: str) -> None:
+    """SimpleITK writes an image's metadata as tags, the patient's name among them."""
+    theirs = sitk.GetImageFromArray(VALUES)
+    theirs.SetMetaData("0010|0010", "SMITH^JOHN")
+    theirs.SetMetaData("0018|1030", "T1 = fast")
+    theirs.SetMetaData("My note", "SMITH")
+    sitk.WriteImage(theirs, tmp_path / name)
+    assert b"SMITH^JOHN" in (tmp_path / name).read_bytes()
+    image = formats.read(tmp_path / name)
+    np.testing.assert_array_equal(image.array[0], VALUES)
+    assert "SMITH" not in repr((image.stored, image.channels, formats.header(tmp_path / name)))
 
 
 @pytest.mark.parametrize(

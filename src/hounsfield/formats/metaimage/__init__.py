@@ -3,7 +3,8 @@
 Voxels in the file itself, in another or in many, in either byte order, compressed or in words.
 The first three axes are X, Y, Z; numbers of one voxel and further axes are flattened into C.
 ITK's world is left-posterior-superior; without ElementSpacing there is no geometry.
-ElementToIntensityFunction is applied. The remark about channels lies in tags `hounsfield0`, ….
+ElementToIntensityFunction is applied. Tags of other programs, such as the DICOM elements that ITK
+writes, may name people and are not kept. The remark about channels lies in tags `hounsfield0`, ….
 """
 
 from __future__ import annotations

@@ -35,12 +35,12 @@ TYPES = {  # ElementType -> numpy's type; MET_LONG has 4 bytes in every MetaIO
 }  # fmt: skip
 _LPS = (-1.0, -1.0, 1.0)
 _MILLIMETRES = {"mm": 1.0, "um": 1e-3, "cm": 10.0, "m": 1000.0, "?": 1.0, "": 1.0}
-_SAME = {  # a tag and the other names that MetaIO gives it, in the order in which it looks
+_SAME = {  # a tag and the other names that MetaIO gives it
     "TransformMatrix": ("TransformMatrix", "Rotation", "Orientation"),
     "Offset": ("Offset", "Position", "Origin"),
-    "ElementSpacing": ("ElementSpacing", "ElementSize"),
     "BinaryDataByteOrderMSB": ("BinaryDataByteOrderMSB", "ElementByteOrderMSB"),
 }
+_NAME = re.compile(r"\w[\w |.:()/-]*")  # ITK writes what it knows of DICOM, too: `0008|0060 = MR`
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +53,13 @@ class Tags:
     end: int
 
     def get(self, name: str) -> str:
-        for same in _SAME.get(name, (name,)):
-            if same in self.values:
-                return self.values[same]
-        return ""
+        found = [same for same in _SAME.get(name, (name,)) if same in self.values]
+        if len({self.values[same] for same in found}) > 1:
+            raise FormatError(
+                f"{' and '.join(found)} say different things", file=self.file,
+                remedy="take the wrong ones out of the header",
+            )  # fmt: skip
+        return self.values[found[0]] if found else ""
 
     def true(self, name: str) -> bool:
         return self.get(name)[:1] in ("T", "t", "1")
@@ -128,16 +131,17 @@ def parse(path: Path) -> Tags:
         FormatError: a line that is no tag, or no ElementDataFile.
     """
     values: dict[str, str] = {}
+    number = 0
     with path.open("rb") as file:
         while raw := file.readline(MAX_HEADER):
-            line = raw.decode("latin-1").strip()
+            line, number = raw.decode("latin-1").strip(), number + 1
             name, mark, text = line.partition("=")
             name, text = name.strip(), text.strip()
             if not line:
                 continue
-            if not mark or not re.fullmatch(r"\w+", name) or name in values:
-                raise FormatError(
-                    f"the line {line[:60]!r} is no tag, or says one twice", file=path,
+            if not mark or not _NAME.fullmatch(name) or name in values:
+                raise FormatError(  # without the line itself, which may name a person
+                    f"line {number} of the header is no tag, or says one twice", file=path,
                     expected="Name = value", remedy="copy the file again",
                 )  # fmt: skip
             values[name] = text
@@ -213,7 +217,7 @@ def _pieces(tags: Tags, axes: int) -> int:
 
 
 def geometry_of(tags: Tags, calibration: Calibration) -> Geometry:
-    """Where the voxels are; None without ElementSpacing.
+    """Where the voxels are; None without ElementSpacing (or ElementSize, which ITK takes then).
 
     A matrix and an offset that are absent are the identity and 0, as MetaIO has it.
     AnatomicalOrientation only describes the matrix; the centre of rotation moves nothing,
@@ -223,7 +227,8 @@ def geometry_of(tags: Tags, calibration: Calibration) -> Geometry:
         GeometryError: singular, not finite, or turned into a fourth axis.
     """
     count = len(tags.sizes)
-    sizes = tags.reals("ElementSpacing", count)
+    spacing = "ElementSpacing" if tags.get("ElementSpacing") else "ElementSize"
+    sizes = tags.reals(spacing, count)
     turn = tags.reals("TransformMatrix", count * count)
     start = tags.reals("Offset", count)
     if sizes is None:

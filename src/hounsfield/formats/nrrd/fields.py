@@ -160,7 +160,7 @@ def _lines(file: Any, path: Path) -> tuple[list[str], list[str], bool]:
 def _fields(lines: list[str], path: Path) -> tuple[dict[str, str], dict[str, str]]:
     fields: dict[str, str] = {}
     pairs: dict[str, str] = {}
-    for line in lines:
+    for number, line in enumerate(lines, 2):
         if line.startswith("#"):
             continue
         key, mark, value = line.partition(":=")
@@ -170,8 +170,8 @@ def _fields(lines: list[str], path: Path) -> tuple[dict[str, str], dict[str, str
             continue
         name = name.replace(" ", "").lower()
         if not colon or name in fields:
-            raise FormatError(
-                f"the line {line[:60]!r} is no field, or says one twice", file=path,
+            raise FormatError(  # without the line itself, which may name a person
+                f"line {number} of the header is no field, or says one twice", file=path,
                 expected="`name: value` or `key:=value`", remedy="copy the file again",
             )  # fmt: skip
         fields[name] = text.strip()
