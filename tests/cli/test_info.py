@@ -186,20 +186,21 @@ def test_the_middle_slice_in_the_terminal(
         raise AssertionError("the rest was read")
 
     monkeypatch.setattr(formats.Opened, "read", refused)
-    answer = watch("info", volume, "--window", "50", "100")
+    answer = watch("info", volume, "--window", "60", "80")
     shown = seen(answer.out)
     assert shown.shape == (32, 64, 3)
     assert (shown[:7, :31] == 255).all()  # right is left, front is above
     assert (shown[:, 33:] == 0).all()
     assert (shown[9:] == 0).all()
-    assert "axial, slice 2 of 0 to 4, R on the left, A above, black 0, white 100" in answer.said
+    assert "axial, slice 2 of 0 to 4, R on the left, A above, black 20, white 100" in answer.said
     assert not seen(watch("info", volume, "--no-look").out).size
 
 
 def test_nothing_is_drawn_into_a_pipe(
     volume: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
+    for name, value in (("FORCE_COLOR", "1"), ("COLORTERM", "truecolor"), ("TERM", "xterm")):
+        monkeypatch.setenv(name, value)
     assert "▀" not in ask("info", volume).out
 
 

@@ -71,6 +71,20 @@ def test_a_tilted_gantry_stands_upright(degrees: float) -> None:
     assert pose.skewed == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize("degrees", [18.5, -18.5])
+def test_a_leaning_plane_is_drawn_whole_and_beside_the_others(degrees: float) -> None:
+    white = Image(np.full((1, 40, 180, 120), 9, np.int16), Patient(tilted(degrees)))
+    pixels = drawn(white, (4, 2))
+    filled = (pixels == 255).all(2)
+    ends = np.flatnonzero(np.diff(np.pad(filled.any(0), 1).astype(int)))
+    axial, coronal, sagittal = (filled[:, a:b] for a, b in ends.reshape(3, 2))
+    inch = axial.sum() / (60 * 90)  # dots of a square millimetre
+    assert coronal.sum() / inch == pytest.approx(60 * 100, rel=0.02)
+    assert sagittal.sum() / inch == pytest.approx(90 * 100 * np.cos(np.radians(18.5)), rel=0.02)
+    middles = [np.flatnonzero(one.any(1)).mean() for one in (axial, coronal, sagittal)]
+    assert np.ptp(middles) < 2
+
+
 def test_angles_of_a_pose() -> None:
     for code in itertools.permutations(range(3)):
         matrix = np.eye(4)
@@ -125,10 +139,12 @@ def panels(pixels: np.ndarray) -> list[np.ndarray]:
 
 
 def test_the_same_body_is_the_same_picture_however_it_is_stored() -> None:
-    seen = planes_figure.view(body(), (50, 100))
+    rng = np.random.default_rng(0)
+    noise = Image(rng.integers(0, 100, (1, 8, 7, 6), np.int16), body().geometry)
+    seen = planes_figure.view(noise, (50, 100))
     for order in itertools.permutations(range(3)):
         for flips in itertools.product((False, True), repeat=3):
-            other = planes_figure.view(turned(body(), order, flips), (50, 100))
+            other = planes_figure.view(turned(noise, order, flips), (50, 100))
             assert other.notes == seen.notes
             for one, two in zip(seen.cuts, other.cuts, strict=True):
                 assert (one.title, one.edges, one.step) == (two.title, two.edges, two.step)
