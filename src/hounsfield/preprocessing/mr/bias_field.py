@@ -6,8 +6,6 @@ computed by SimpleITK.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import InputError
 from hounsfield.image import Image
 from hounsfield.preprocessing.foreground import inside
+from hounsfield.preprocessing.itk import one_thread
 
 FEWEST = 4  # voxels an axis keeps when shrunk, for a cubic B-spline
 ITERATIONS = (50, 50, 50, 50)  # a level each; the mesh doubles from one to the next
@@ -110,7 +109,7 @@ def _field(
     corrector.SetNumberOfControlPoints([how.points] * len(factors))
     corrector.SetConvergenceThreshold(how.threshold)
     small = SimpleITK.Shrink(whole, factors)
-    with _one_thread():
+    with one_thread():
         corrector.Execute(small, _shrunk_mask(marked, small, factors))
     log = SimpleITK.GetArrayFromImage(corrector.GetLogBiasFieldAsImage(whole)).reshape(
         channel.shape
@@ -118,22 +117,6 @@ def _field(
     log -= log[where].mean(dtype=np.float64).astype(np.float32)
     field: NDArray[np.float32] = np.exp(log, dtype=np.float32)
     return field
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """ITK adds the threads' sums up, so another number of them would give other last digits.
-
-    Only the default of the whole library reaches the filters within N4.
-    """
-    from SimpleITK import ProcessObject
-
-    before = ProcessObject.GetGlobalDefaultNumberOfThreads()
-    ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _plain_itk(array: NDArray[Any]) -> Any:

@@ -6,8 +6,6 @@ input gives the same result: samples are drawn from a seed, and sums run in one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
+from hounsfield.preprocessing.itk import one_thread
 
 Matrix = NDArray[np.float64]
 
@@ -74,7 +73,7 @@ def register(fixed: Image, moving: Image) -> Registration:
         GeometryError: an image without a place in a patient, or a sheared one.
         InputError: an image of one value, or no start from which the two overlap.
     """
-    with _one_thread():
+    with one_thread():
         return _registered(_prepared(fixed, "fixed"), _prepared(moving, "moving"),
                            strangers=_strangers(fixed, moving))  # fmt: skip
 
@@ -110,19 +109,6 @@ def moved(moving: Image, registration: Registration, frame_uid: str | None = Non
     geometry = _place(moving, "moving")
     ras_fixed_from_voxel = registration.ras_fixed_from_ras_moving @ geometry.affine
     return replace(moving, geometry=Patient(ras_fixed_from_voxel, frame_uid))
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """ITK's threads add up in any order, which changes last digits; one thread does not."""
-    import SimpleITK
-
-    before = SimpleITK.ProcessObject.GetGlobalDefaultNumberOfThreads()
-    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
-    try:
-        yield
-    finally:
-        SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
 
 
 def _place(image: Image, which: str) -> Patient:
