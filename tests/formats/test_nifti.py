@@ -136,6 +136,14 @@ def test_units_become_millimetres_and_seconds(tmp_path: Path) -> None:
     assert [channel.time for channel in image.channels] == [0, 2.5]
 
 
+def test_volumes_without_a_unit_of_time_have_no_times(tmp_path: Path) -> None:
+    """Contrasts and directions along the fourth axis: most writers leave a step of 1 there."""
+    other = nib.Nifti1Image(np.zeros((5, 4, 3, 4), np.int16), np.eye(4))
+    assert other.header["pixdim"][4] == 1
+    other.to_filename(tmp_path / "x.nii")
+    assert {channel.time for channel in formats.read(tmp_path / "x.nii").channels} == {None}
+
+
 def test_forms_that_disagree_are_told(tmp_path: Path) -> None:
     other = nib.Nifti1Image(np.zeros((5, 4, 3), np.int16), np.diag([2.0, 3, 4, 1]))
     moved = np.diag([2.0, 3, 4, 1])

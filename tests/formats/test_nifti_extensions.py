@@ -78,7 +78,7 @@ def test_channels_come_back(tmp_path: Path, suffix: str) -> None:
     channels = (
         Channel("PET", "SUV", time=0.1),
         Channel("CT", "HU", time=7.25),
-        Channel("", None, b_value=1000.0, wavelength=850.5, colour="red"),
+        Channel("ü\ny=" * 90, None, b_value=float("inf"), wavelength=850.5, colour="red"),
     )
     image = Image(np.arange(180, dtype=np.int16).reshape(3, 3, 4, 5), None, channels)
     path = tmp_path / f"x{suffix}"
@@ -99,14 +99,14 @@ def test_times_come_back(tmp_path: Path, times: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"[]", b"[3]", b'[{"name": 3}]', b'[{"file": "x"}]', b'[{"time": NaN}]', b"[" * 9000],
+    [b"[]", b"{", b'{"name":3}', b'{"file":"x"}', b'{"time":[1,2]}', b"[" * 9000],
 )
 def test_an_extension_that_lies_is_passed_over(
     tmp_path: Path, oblique: Image, content: bytes
 ) -> None:
     assert isinstance(oblique.geometry, Patient)
     other = nib.Nifti1Image(oblique.array[0].T, oblique.geometry.affine)
-    text = b'{"hounsfield.channels": ' + content + b"}"
+    text = b"hounsfield=" + content
     other.header.extensions.append(nib.nifti1.Nifti1Extension("comment", text))
     other.to_filename(tmp_path / "x.nii")
     image = formats.read(tmp_path / "x.nii")

@@ -35,15 +35,29 @@ class Remark:
 
 def remark(image: Image, *, spacing: bool = False) -> str:
     """The line, ASCII; empty where there is nothing to say. `spacing`: a plane's, too."""
-    said: dict[str, Any] = {}
-    for field in fields(Channel):
-        values = [getattr(channel, field.name) for channel in image.channels]
-        if any(value != field.default for value in values):
-            said[field.name] = values[0] if len(set(values)) == 1 else values
+    said = _columns(image.channels)
     if isinstance(image.geometry, Plane) and image.geometry.calibration != "unknown":
         said["calibration"] = image.geometry.calibration
     if isinstance(image.geometry, Plane) and spacing:
         said["spacing"] = image.geometry.spacing
+    return _line(said)
+
+
+def said_of(channels: Sequence[Channel]) -> str:
+    """The line of channels alone, for a header that says where the slices are by itself."""
+    return _line(_columns(channels))
+
+
+def _columns(channels: Sequence[Channel]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    for field in fields(Channel):
+        values = [getattr(channel, field.name) for channel in channels]
+        if any(value != field.default for value in values):
+            said[field.name] = values[0] if len(set(values)) == 1 else values
+    return said
+
+
+def _line(said: dict[str, Any]) -> str:
     # A header may cut the line into parts and strip them: a space is written as its code.
     return json.dumps(said, separators=(",", ":")).replace(" ", r"\u0020") if said else ""
 
@@ -56,6 +70,17 @@ def understood(text: str | None, count: int, file: Path) -> Remark:
     """
     if not text:
         return Remark()
+    found = parsed(text, count)
+    if found is None:
+        raise FormatError(
+            f"the remark {text[:60]!r} about its channels is damaged", file=file,
+            remedy="take the line out of the header, or convert again from the original",
+        )  # fmt: skip
+    return found
+
+
+def parsed(text: str, count: int) -> Remark | None:
+    """What a line says of `count` channels; None where we would not have written it."""
     try:
         said = json.loads(text)
         calibration, spacing = said.pop("calibration", "unknown"), said.pop("spacing", None)
@@ -66,11 +91,8 @@ def understood(text: str | None, count: int, file: Path) -> Remark:
         channels = tuple(
             Channel(**{name: column[i] for name, column in columns.items()}) for i in range(count)
         )
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise FormatError(
-            f"the remark {text[:60]!r} about its channels is damaged", file=file,
-            remedy="take the line out of the header, or convert again from the original",
-        ) from error  # fmt: skip
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
     return Remark(channels if columns else (), calibration, spacing)
 
 

@@ -164,8 +164,8 @@ def _coding(fields: Fields, extensions: int, zipped: bool) -> str:
 
 def _channels(fields: Fields, written: tuple[Channel, ...]) -> tuple[Channel, ...]:
     """What C holds: as we wrote it, else what colours, complex numbers, times and intent tell."""
-    count = fields.planes * min(fields.numbers, 3)
-    if len(written) == count:
+    count = fields.channels
+    if written:
         return written
     if fields.datatype in COLOUR:
         return tuple(channel for _ in range(fields.planes) for channel in RGB)

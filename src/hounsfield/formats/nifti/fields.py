@@ -77,7 +77,7 @@ _SLACK = 1e-4
 
 # xyzt_units: bits 0-2 are space (as mm), bits 3-5 time (as s)
 _MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
-_SECONDS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}
+_SECONDS = {8: 1.0, 16: 1e-3, 24: 1e-6}  # unknown ones are often none: contrasts, directions
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +114,11 @@ class Fields:
     def planes(self) -> int:
         """Volumes: everything behind z."""
         return int(np.prod(self.dim[3:], dtype=object))
+
+    @property
+    def channels(self) -> int:
+        """Planes of C: the numbers of a voxel without alpha, of each volume."""
+        return self.planes * min(self.numbers, 3)
 
     @property
     def scaling(self) -> tuple[float, float]:

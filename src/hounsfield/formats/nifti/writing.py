@@ -137,7 +137,7 @@ def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
         header["pixdim"][1:4] = (*image.geometry.spacing, 1 if image.shape[1] == 1 else 0)
         header["descrip"] = NOTES[image.geometry.calibration]
     else:
-        header["xyzt_units"] = 0
+        header["xyzt_units"] = int(header["xyzt_units"]) & 0x38  # of time alone
         header["descrip"] = NO_GEOMETRY
     if image.channels[0].time is not None:
         header["toffset"] = image.channels[0].time
