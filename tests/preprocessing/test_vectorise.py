@@ -78,3 +78,9 @@ def test_refusals() -> None:
         Patches((8, 0))
     with pytest.raises(UsageError, match="rises"):
         Histogram(8, (1, 1))
+
+
+@pytest.mark.parametrize("size", [(0, 4), (16, 7), (20_000, 16)])
+def test_a_size_that_pixels_cannot_have_is_refused_at_once(size: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="8 to 16384"):
+        Pixels(size)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import InputError, UsageError
 from hounsfield.image import Image
+from hounsfield.preprocessing.settings import LARGEST, SMALLEST
 
 Rows = tuple[NDArray[np.float32], NDArray[np.int32]]  # (N, F), and z, y, x of each: (N, 3)
 RANGES = {"HU": (-1024.0, 3071.0), "uint8": (0.0, 255.0)}  # of a unit, or a type
@@ -24,6 +25,13 @@ class Pixels:
     """Every pixel is a column: (C, Z, Y, X) flattened, resized in plane to `size` (Y, X) or not."""
 
     size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not SMALLEST <= min(self.size) <= max(self.size) <= LARGEST:
+            raise UsageError(
+                f"pictures of {self.size[0]} × {self.size[1]} pixels",
+                expected=f"{SMALLEST} to {LARGEST} a side",
+            )
 
     def __call__(self, image: Image) -> Rows:
         """One row (1, C·Z·Y·X); shrinking averages, growing is linear, the aspect is kept.
@@ -44,9 +52,11 @@ class Patches:
     stride: tuple[int, int] | None = None  # the size, if not given: patches side by side
 
     def __post_init__(self) -> None:
-        if min(*self.size, *(self.stride or self.size)) < 1:
+        (rows, columns), (down, right) = self.size, self.stride or self.size
+        if min(rows, columns, down, right) < 1:
             raise UsageError(
-                f"patches of {self.size} every {self.stride}", expected="pixels above 0"
+                f"patches of {rows} × {columns} pixels every {down} × {right}",
+                expected="numbers above 0",
             )
 
     def __call__(self, image: Image) -> Rows:
@@ -100,11 +110,6 @@ class Histogram:
 
 
 Features = Pixels | Patches | Histogram
-FEATURES: dict[str, type[Features]] = {
-    "pixels": Pixels,
-    "patches": Patches,
-    "histogram": Histogram,
-}
 
 
 def grey(image: Image) -> NDArray[np.float32]:

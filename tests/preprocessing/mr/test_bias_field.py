@@ -10,7 +10,7 @@ import pytest
 from hounsfield import formats, interop
 from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient, Plane
-from hounsfield.image import Channel, Image
+from hounsfield.image import RGB, Channel, Image
 from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected, correct_bias, variation
 from hounsfield.preprocessing.mr.bias_figure import figure, upright
 
@@ -104,6 +104,11 @@ def test_a_mask_on_another_grid_is_told(biased: Image) -> None:
 def test_what_is_no_mr_is_refused(biased: Image) -> None:
     with pytest.raises(InputError, match="CT"):
         correct_bias(Image(biased.array, None, (Channel(unit="HU"),)))
+    for unit in ("°C", "g/mL", "reflectance"):
+        with pytest.raises(InputError, match=f"in {unit}"):
+            correct_bias(Image(biased.array, None, (Channel(unit=unit),)))
+    with pytest.raises(InputError, match="colour"):
+        correct_bias(Image(np.concatenate([biased.array] * 3), None, RGB))
     with pytest.raises(InputError, match="not above 0"):
         correct_bias(Image(biased.array - 5000))
     with pytest.raises(InputError, match="one value only"):

@@ -86,8 +86,8 @@ def streaks(
     if min(along.size, against.size) < AIR_VOXELS:
         return NAN
     energies = [float(np.mean(part.astype(np.float64) ** 2)) for part in (along, against)]
-    if energies[1] == 0:
-        return 1.0 if energies[0] == 0 else float("inf")
+    if min(energies) == 0:  # air that was set to 0 tells nothing
+        return 1.0 if max(energies) == 0 else NAN
     return energies[0] / energies[1]
 
 

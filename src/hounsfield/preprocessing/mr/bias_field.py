@@ -16,6 +16,7 @@ from hounsfield.errors import InputError
 from hounsfield.image import Image
 from hounsfield.preprocessing.foreground import inside
 from hounsfield.preprocessing.itk import one_thread
+from hounsfield.preprocessing.mr.units import other_than_mr
 
 FEWEST = 4  # voxels an axis keeps when shrunk, for a cubic B-spline
 ITERATIONS = (50, 50, 50, 50)  # a level each; the mesh doubles from one to the next
@@ -69,11 +70,11 @@ def correct_bias(image: Image, mask: Image | None = None, how: N4 | None = None)
     does. The grid is the image's own, exactly. A single slice is corrected as a picture.
 
     Raises:
-        InputError: values are HU, not finite, not above 0 in most of the mask, or too few.
+        InputError: values of another machine (HU, SUV, °C, colours), not finite, not above 0 in most of the mask, or too few.
         GeometryError: the mask lies on another grid.
     """
     how = how or N4()
-    _refuse_units(image)
+    _refuse_others(image)
     where = inside(image, mask)
     values = image.array.astype(np.float32)
     fields = np.stack([_field(channel, where, image, how) for channel in values])
@@ -148,13 +149,9 @@ def _factors(image: Image, shrink: int) -> list[int]:
     return [max(1, min(w, size // FEWEST)) for w, size in zip(wanted, sizes, strict=True)]
 
 
-def _refuse_units(image: Image) -> None:
-    for channel in image.channels:
-        if channel.unit == "HU":
-            raise InputError(
-                "the image is a CT (its values are HU), which has no bias field",
-                expected="an MR image",
-            )
+def _refuse_others(image: Image) -> None:
+    if other := other_than_mr(image):
+        raise InputError(f"this is {other}, which has no bias field", expected="an MR image")
 
 
 def _refuse_values(channel: NDArray[np.float32], where: NDArray[np.bool_]) -> None:

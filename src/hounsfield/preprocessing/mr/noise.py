@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from hounsfield.image import Image
 from hounsfield.preprocessing.foreground import inside
+from hounsfield.preprocessing.mr.units import other_than_mr
 
 Method = Literal["air", "details"]
 RAYLEIGH_MEDIAN = float(np.sqrt(2 * np.log(2)))
@@ -29,7 +30,7 @@ MARGIN = 3  # voxels from the body that are not counted as air
 
 @dataclass(frozen=True)
 class Noise:
-    """`sigma` in the image's own unit, of one channel; `snr` in the body, None for HU.
+    """`sigma` in the image's own unit, of one channel; `snr` in the body, None where the unit is no MR's.
 
     `why` tells why the air was not used.
     """
@@ -51,15 +52,15 @@ def noise(image: Image, mask: Image | None = None, channel: int = 0) -> Noise:
         InputError: the image has one value, or the mask is empty.
     """
     values = image.array[channel].astype(np.float32)
-    one = Image(values[None], image.geometry)
+    one = Image(values[None], image.geometry, image.channels[channel : channel + 1])
     body = inside(one, mask)
     sigma, why = from_air(values, body, image.channels[channel].unit)
     method: Method = "air"
     if sigma is None:
         sigma, method = from_details(values, body), "details"
     signal = values[body].astype(np.float64)
-    if image.channels[channel].unit == "HU":
-        return Noise(sigma, method, None, why)  # 0 HU is water, not the absence of signal
+    if other_than_mr(one):
+        return Noise(sigma, method, None, why)  # 0 HU and 0 °C are not the absence of signal
     if method == "air":
         signal = np.sqrt(np.maximum(signal**2 - sigma**2, 0))
     snr = float(signal.mean()) / sigma if sigma > 0 else float("nan")

@@ -12,6 +12,10 @@ from hounsfield.preprocessing.foreground import inside
 from hounsfield.preprocessing.mr.artefacts import artefacts
 from hounsfield.preprocessing.mr.bias_field import variation
 from hounsfield.preprocessing.mr.noise import Method, noise
+from hounsfield.preprocessing.mr.units import other_than_mr
+
+
+Axis = Literal["x", "y"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Quality:
     `noise` in the image's unit, `noise_from` the air or the finest details; `variation` is the
     standard deviation over the mean in the body (bias fields raise it, and so does anatomy).
     `ghost`, `streaks`: the worse of both in-plane axes, which is `axis`; `blur`, `entropy`:
-    see `artefacts`. Values in HU have noise only: the rest is of MR.
+    see `artefacts`. Values in HU, SUV or °C have noise only: the rest is of MR.
     """
 
     noise: float | None
@@ -30,7 +34,7 @@ class Quality:
     variation: float | None = None
     ghost: float | None = None
     streaks: float | None = None
-    axis: Literal["x", "y"] | None = None
+    axis: Axis | None = None
     blur: float | None = None
     entropy: float | None = None
 
@@ -44,25 +48,28 @@ def quality(image: Image, mask: Image | None = None) -> Quality:
     """
     first = Image(image.array[:1], image.geometry, image.channels[:1])
     found = noise(first, mask)
-    if first.channels[0].unit == "HU":
+    if other_than_mr(first):
         return Quality(_known(found.sigma), found.method)
     scores = artefacts(first, mask)
-    body = inside(first, mask)
-    known = [score for score in scores.streaks if np.isfinite(score)]
-    axis: Literal["x", "y"] | None = None
-    if known:
-        axis = "x" if scores.streaks[0] > scores.streaks[1] else "y"
+    streaks, axis = _worse(scores.streaks)
     return Quality(
         _known(found.sigma),
         found.method,
         _known(found.snr),
-        _known(variation(first.array[0][body])),
-        _known(max(scores.ghost)),
-        max(known, default=None),
+        _known(variation(first.array[0][inside(first, mask)])),
+        _worse(scores.ghost)[0],
+        streaks,
         axis,
         _known(scores.blur),
         _known(scores.entropy),
     )
+
+
+def _worse(both: tuple[float, float]) -> tuple[float | None, Axis | None]:
+    """The greater of the scores along x and y, of those that are known, and its axis."""
+    axes: tuple[Axis, Axis] = ("x", "y")
+    known = [(score, axis) for score, axis in zip(both, axes, strict=True) if np.isfinite(score)]
+    return max(known, default=(None, None), key=lambda one: one[0])
 
 
 def _known(value: float | None) -> float | None:
