@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class HounsfieldError(Exception):
@@ -41,6 +41,10 @@ class HounsfieldError(Exception):
         parts += [f"Expected: {self.expected}"] if self.expected else []
         parts += [f"What to do: {self.remedy}"] if self.remedy else []
         return "\n".join(parts)
+
+    def of(self, file: str | Path) -> Self:
+        """The same error, told of a file."""
+        return type(self)(self.problem, file=file, expected=self.expected, remedy=self.remedy)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors cross process borders whole: a worker's error reaches the user as itself.

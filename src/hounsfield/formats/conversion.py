@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, InputError, UsageError
-from hounsfield.formats.choices import windowed
 from hounsfield.formats.contract import Like, Source, Suv
-from hounsfield.geometry import Plane
+from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 
 _KEEPS_GEOMETRY = ("nifti", "nrrd", "metaimage", "mgh", "minc")
@@ -53,9 +51,7 @@ def convert(source: Source | Path, target: Path, choices: Choices) -> list[str]:
     try:
         formats.write(_spread(image, choices), target)
     except FormatError as error:
-        raise FormatError(
-            error.problem, file=one.file, expected=error.expected, remedy=error.remedy
-        ) from error
+        raise error.of(one.file) from error
     return _lost(image, name)
 
 
@@ -70,7 +66,8 @@ def _one_plane(source: Source, choices: Choices) -> Source:
         return source
     header = formats.header(source)
     depth = header.shape[1]
-    if depth == 1 and header.channels[0].time is not None:
+    film = not isinstance(header.geometry, Patient) and header.channels[0].time is not None
+    if depth == 1 and film:
         depth = header.shape[0] // (3 if header.channels[0].colour else 1)
     if not 0 <= choices.plane < depth:
         raise InputError(
@@ -108,17 +105,3 @@ def _lost(image: Image, name: str) -> list[str]:
     what = "pixel size" if isinstance(image.geometry, Plane) else "place and voxel size"
     kept = f"the {what} ({size} mm) is not kept: {name} has no room for it; .nii.gz has"
     return [*notes, kept]
-
-
-def picture(image: Image, window: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """The middle slice as (Y, X) or (Y, X, 3) uint8: windowed, else from the 1st to 99th %."""
-    middle: NDArray[Any] = image.array[:, image.shape[1] // 2]
-    if image.shape[0] == 3 and image.array.dtype == np.uint8:
-        return np.ascontiguousarray(np.moveaxis(middle, 0, 2))
-    grey = middle[0].astype(np.float32)
-    if window is None:
-        finite = grey[np.isfinite(grey)]
-        low, high = np.percentile(finite, (1, 99)) if finite.size else (0.0, 1.0)
-        window = (float(low + high) / 2, max(float(high - low), 1e-6))
-    scaled = np.nan_to_num(windowed(grey, *window))
-    return np.rint(scaled * 255).astype(np.uint8)

@@ -24,13 +24,29 @@ class Codec:
     """
 
     name: str
-    decode: Callable[[bytes, PixelForm], NDArray[Any]]
+    decode: Callable[[bytes, PixelForm, NDArray[Any] | None], NDArray[Any]]
     converts: bool = True
+
+
+def decode_grey(codec: Codec, frame: bytes, form: PixelForm, out: NDArray[np.uint16]) -> None:
+    """One grey frame of 16 bits into `out` (rows, columns), without another copy where it can.
+
+    Raises:
+        FormatError: the frame is not what the header says.
+    """
+    array = codec.decode(frame, form, out)
+    if array is out or np.shares_memory(array, out):
+        return
+    if array.shape not in (out.shape, (1, *out.shape)):
+        raise FormatError(
+            f"a frame decodes to {array.shape}", expected=f"{out.shape}, as the header says"
+        )
+    np.copyto(out, array.reshape(out.shape), casting="unsafe")
 
 
 def decode_frame(codec: Codec, frame: bytes, form: PixelForm) -> NDArray[Any]:
     """One frame's stored values (samples, rows, columns); colours are RGB."""
-    array = codec.decode(frame, form)
+    array = codec.decode(frame, form, None)
     plane = (form.rows, form.columns)
     if array.shape == plane and form.samples == 1:
         return array[None]
@@ -44,64 +60,73 @@ def decode_frame(codec: Codec, frame: bytes, form: PixelForm) -> NDArray[Any]:
     return array if codec.converts or form.samples == 1 else rgb(array, form.photometric)
 
 
-def _agree(size: tuple[int, int, int, int], form: PixelForm) -> None:
-    """Refuse a stream whose own size is not the header's, before it is decoded."""
+Size = tuple[int, int, int, int]  # rows, columns, components, bits
+
+
+def _agree(size: Size, form: PixelForm) -> Size:
+    """A stream's own size, refused where it is not the header's, before it is decoded."""
     if size[:3] != (form.rows, form.columns, form.samples):
         raise FormatError(
             f"the compressed frame is {size[0]}×{size[1]} with {size[2]} samples",
             expected=f"{form.rows}×{form.columns} with {form.samples}, as the header says",
             remedy="the header or the frame is damaged; export the file again",
         )
+    return size
 
 
-def _jpeg(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _wide(out: NDArray[Any] | None, size: Size) -> NDArray[Any] | None:
+    """The place to decode into, where the stream has as many bytes a value."""
+    return out if out is not None and 8 < size[3] <= 16 else None
+
+
+def _jpeg(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """JPEG of 8 to 16 bits, lossy or lossless (processes 1, 2, 4, 14)."""
     import imagecodecs
 
-    _agree(jpeg_size(frame), form)
+    size = _agree(jpeg_size(frame), form)
     if form.samples == 1:
-        return np.asarray(imagecodecs.jpeg8_decode(frame))
+        return np.asarray(imagecodecs.jpeg8_decode(frame, out=_wide(out, size)))
     is_rgb = says_rgb(frame, otherwise=form.photometric == "RGB")
     colours = "RGB" if is_rgb else "YCBCR"
     return np.asarray(imagecodecs.jpeg8_decode(frame, colorspace=colours, outcolorspace="RGB"))
 
 
-def _jpeg_lossless(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _jpeg_lossless(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """JPEG process 14; its colours are stored as they are, no transform is allowed."""
     import imagecodecs
 
-    _agree(jpeg_size(frame), form)
+    size = _agree(jpeg_size(frame), form)
     if form.samples == 1:
-        return np.asarray(imagecodecs.jpeg8_decode(frame))
+        return np.asarray(imagecodecs.jpeg8_decode(frame, out=_wide(out, size)))
     return np.asarray(imagecodecs.jpeg8_decode(frame, colorspace="RGB", outcolorspace="RGB"))
 
 
-def _jpeg_ls(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _jpeg_ls(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     import imagecodecs
 
-    _agree(jpeg_size(frame), form)
-    return np.asarray(imagecodecs.jpegls_decode(frame))
+    size = _agree(jpeg_size(frame), form)
+    return np.asarray(imagecodecs.jpegls_decode(frame, out=_wide(out, size)))
 
 
-def _jpeg_2000(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _jpeg_2000(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """JPEG 2000; the codec undoes the colour transforms RCT and ICT itself, where they are used."""
     import imagecodecs
 
-    _agree(jpeg2000_size(frame), form)
-    array = np.asarray(imagecodecs.jpeg2k_decode(frame))
+    size = _agree(jpeg2000_size(frame), form)
+    array = np.asarray(imagecodecs.jpeg2k_decode(frame, out=_wide(out, size)))
     if form.photometric.startswith("YBR_FULL") and not jpeg2000_transforms(frame):
         return np.moveaxis(rgb(np.moveaxis(array, 2, 0), form.photometric), 0, 2)
     return array
 
 
-def _jpeg_xl(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _jpeg_xl(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """JPEG XL; a stream's own size is checked once it is decoded, as the codec bounds it."""
     import imagecodecs
 
     return np.asarray(imagecodecs.jpegxl_decode(frame))
 
 
-def _rle(frame: bytes, form: PixelForm) -> NDArray[Any]:
+def _rle(frame: bytes, form: PixelForm, out: NDArray[Any] | None = None) -> NDArray[Any]:
     """PackBits segments, one a byte plane (PS3.5 annex G); samples lie one after the other."""
     import imagecodecs
 

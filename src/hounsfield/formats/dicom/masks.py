@@ -113,9 +113,7 @@ def _of_structures(path: Path, grid: Grid, only: Sequence[str], labels: bool) ->
         try:
             contours.draw(one, grid, out, remarks)
         except GeometryError as error:
-            raise GeometryError(
-                error.problem, file=path, expected=error.expected, remedy=error.remedy
-            ) from error
+            raise error.of(path) from error
     if not array.any() and any(one.contours for one in some):
         raise GeometryError(
             "no contour encloses a voxel of the image",

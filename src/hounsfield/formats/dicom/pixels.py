@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.contract import promised_bytes
-from hounsfield.formats.dicom.codecs import CODECS, VIDEOS, Codec, decode_frame
+from hounsfield.formats.dicom.codecs import CODECS, VIDEOS, Codec, decode_frame, decode_grey
 from hounsfield.formats.dicom.elements import (
     UNDEFINED,
     Element,
@@ -65,7 +65,7 @@ def stored_values(file: DicomFile, form: PixelForm, first: int, last: int) -> ND
         FormatError: truncated, damaged, or a frame that is not what the header says.
     """
     check_pixels(file, form)
-    if file.syntax in CODECS and _element(file).length == UNDEFINED:
+    if is_compressed(file):
         return _compressed(file, form, first, last)
     if file.syntax in VIDEOS:
         return _video(file, form, first, last)
@@ -182,6 +182,27 @@ def _compressed(file: DicomFile, form: PixelForm, first: int, last: int) -> NDAr
     return _significant(out, form, form.stored - 1)
 
 
+def decode_into(file: DicomFile, form: PixelForm, number: int, out: NDArray[np.uint16]) -> None:
+    """One compressed grey frame of 16 bits as stored, into `out` (rows, columns).
+
+    Raises:
+        FormatError: damaged, or not what the header says.
+    """
+    codec = CODECS[file.syntax]
+    with refusing(file.path, f"{codec.name} pixels"):
+        changed = file.path.stat().st_mtime_ns
+        parts = frame_parts(file.path, changed, _element(file).start, form.frames)
+        try:
+            decode_grey(codec, joined(file.path, parts[number]), form, out)
+        except FormatError as error:
+            raise error.of(file.path) from error
+
+
+def is_compressed(file: DicomFile) -> bool:
+    """Are the frames compressed one by one?"""
+    return file.syntax in CODECS and _element(file).length == UNDEFINED
+
+
 def _video(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[Any]:
     """Frames of a video that lies in the file as one stream (PS3.5 8.2.5 to 8.2.8)."""
     from io import BytesIO
@@ -206,9 +227,7 @@ def _put(
     try:
         decoded = decode_frame(codec, frame, form)
     except FormatError as error:
-        raise FormatError(
-            error.problem, file=file.path, expected=error.expected, remedy=error.remedy
-        ) from error
+        raise error.of(file.path) from error
     # A codec may give fewer or more bits than are allocated; the low bits are what counts.
     np.copyto(target, decoded, casting="unsafe")
 

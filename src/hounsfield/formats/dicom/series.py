@@ -193,12 +193,13 @@ def volume_channels(stack: Stack) -> tuple[Channel, ...]:
         return (Channel(stack.name, unit),)
     echoes = {mark.echo for mark in marks}
     times = _times(marks)
+    weighted = any(mark.b_value for mark in marks)  # GE writes 0 into what is no diffusion
     return tuple(
         Channel(
             name=f"echo {mark.echo:g} ms" if len(echoes) > 1 and mark.echo else stack.name,
             unit=unit,
             time=time,
-            b_value=mark.b_value,
+            b_value=mark.b_value if weighted else None,
         )
         for mark, time in zip(marks, times, strict=True)
     )

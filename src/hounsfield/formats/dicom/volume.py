@@ -18,7 +18,7 @@ from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.file import EXPLICIT_LITTLE, IMPLICIT_LITTLE, open_dicom
 from hounsfield.formats.dicom.frames import Frame
 from hounsfield.formats.dicom.header import WANTED, Tags
-from hounsfield.formats.dicom.pixels import stored_values
+from hounsfield.formats.dicom.pixels import decode_into, is_compressed, stored_values
 from hounsfield.formats.dicom.stack import Stack
 from hounsfield.formats.guard import check_promise, refusing
 
@@ -128,7 +128,7 @@ def _is_plain(frame: Frame, dtype: np.dtype[np.generic], like: Like | None) -> b
     """Whether the stored numbers can be read into their place and scaled there."""
     form, scale, file = frame.sheet.form, frame.sheet.scale, frame.sheet.file
     return (
-        file.syntax in _PLAIN
+        (file.syntax in _PLAIN or is_compressed(file))
         and form.allocated == 16
         and form.samples == 1
         and form.high == form.stored - 1
@@ -145,21 +145,12 @@ def _is_plain(frame: Frame, dtype: np.dtype[np.generic], like: Like | None) -> b
 def _read_plain(frame: Frame, target: NDArray[Any], scratch: NDArray[np.uint16]) -> None:
     """Numbers of 16 bits, through `target` itself where it is as wide, else through `scratch`."""
     form, file = frame.sheet.form, frame.sheet.file
-    assert file.pixels is not None
     same = target.dtype.itemsize == 2
     stored = (target if same else scratch).view(form.dtype)
-    view = memoryview(stored.reshape(-1).view(np.uint8).data)
-    with file.path.open("rb", buffering=0) as source:
-        source.seek(file.pixels.start + frame.number * len(view))
-        at = 0
-        while at < len(view) and (got := source.readinto(view[at:])):
-            at += got
-    if at < len(view):
-        raise FormatError(
-            f"the pixels end after {at:,} of {len(view):,} bytes",
-            file=file.path,
-            remedy="copy the file again; it is truncated",
-        )
+    if is_compressed(file):
+        decode_into(file, form, frame.number, stored.view(np.uint16))
+    else:
+        _copy(frame, memoryview(stored.reshape(-1).view(np.uint8).data))
     low, high = _significant(stored, frame)
     slope, intercept = frame.line
     if not same:
@@ -174,6 +165,23 @@ def _read_plain(frame: Frame, target: NDArray[Any], scratch: NDArray[np.uint16])
         target *= np.array(int(slope)).astype(target.dtype)
     if intercept != 0:
         target += np.array(int(intercept)).astype(target.dtype)
+
+
+def _copy(frame: Frame, view: memoryview) -> None:
+    """A frame's bytes from its file."""
+    file = frame.sheet.file
+    assert file.pixels is not None
+    with file.path.open("rb", buffering=0) as source:
+        source.seek(file.pixels.start + frame.number * len(view))
+        at = 0
+        while at < len(view) and (got := source.readinto(view[at:])):
+            at += got
+    if at < len(view):
+        raise FormatError(
+            f"the pixels end after {at:,} of {len(view):,} bytes",
+            file=file.path,
+            remedy="copy the file again; it is truncated",
+        )
 
 
 def _significant(stored: NDArray[Any], frame: Frame) -> tuple[int, int]:
