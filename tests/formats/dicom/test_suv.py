@@ -13,8 +13,8 @@ from pydicom.dataset import Dataset
 
 from hounsfield.errors import FormatError, UsageError
 from hounsfield.formats.dicom.file import open_dicom
-from hounsfield.formats.dicom.header import WANTED, Tags
 from hounsfield.formats.dicom.suv import acquired, decay_reference, factor, pet_of, uptake
+from hounsfield.formats.dicom.tags import WANTED, Tags
 
 HALF = {"F-18": 6586.2, "C-11": 1221.8, "Ga-68": 4062.6}
 CODES = {"F-18": "77004003", "C-11": "40565003", "Ga-68": "35337001"}

@@ -22,7 +22,7 @@ from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.contract import Like, Source
 from hounsfield.formats.dicom import file as dicom_file
-from hounsfield.formats.dicom.header import age_in_years
+from hounsfield.formats.dicom.tags import age_in_years
 from hounsfield.geometry import Patient, Plane
 
 RAMP = np.arange(48, dtype=np.uint16).reshape(6, 8) * 85

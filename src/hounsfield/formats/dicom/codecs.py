@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import FormatError
 from hounsfield.formats.codestream import jpeg2000_size, jpeg2000_transforms, jpeg_size, says_rgb
 from hounsfield.formats.dicom.file import DicomFile
-from hounsfield.formats.dicom.header import PixelForm
+from hounsfield.formats.dicom.tags import PixelForm
 from hounsfield.formats.dicom.values import rgb
 
 

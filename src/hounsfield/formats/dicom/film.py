@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.formats.dicom.header import PixelForm, Tags
+from hounsfield.formats.dicom.tags import PixelForm, Tags
 
 
 def is_film(tags: Tags, form: PixelForm) -> bool:

@@ -23,7 +23,10 @@ from hounsfield.formats.dicom.geometry import (
     pixel_spacing,
     slice_thickness,
 )
-from hounsfield.formats.dicom.header import (
+from hounsfield.formats.dicom.marks import Marks, marks_of
+from hounsfield.formats.dicom.pixels import check_pixels
+from hounsfield.formats.dicom.siemens import Mosaic, mosaic_of
+from hounsfield.formats.dicom.tags import (
     SEGMENTATIONS,
     TAG,
     WANTED,
@@ -32,9 +35,6 @@ from hounsfield.formats.dicom.header import (
     no_pixels,
     pixel_form,
 )
-from hounsfield.formats.dicom.marks import Marks, marks_of
-from hounsfield.formats.dicom.pixels import check_pixels
-from hounsfield.formats.dicom.siemens import Mosaic, mosaic_of
 from hounsfield.formats.dicom.values import Scale, scale_of
 from hounsfield.formats.guard import refusing
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError
-from hounsfield.formats.dicom.header import Tags
+from hounsfield.formats.dicom.tags import Tags
 from hounsfield.geometry import Calibration, Plane
 
 _ROUNDING = 1e-3  # direction cosines come as decimals; this is 0.5 mm over 512 pixels of 1 mm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hounsfield.formats.dicom.header import Tags
+from hounsfield.formats.dicom.tags import Tags
 
 
 class Marks(NamedTuple):

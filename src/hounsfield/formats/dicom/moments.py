@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from datetime import time as clock
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.dicom.header import Tags
+from hounsfield.formats.dicom.tags import Tags
 
 YEARS = range(1900, 2200)  # others are noise, and so far off that sums overflow
 _DATE = re.compile(r"(\d{4})[.-]?(\d{2})[.-]?(\d{2})")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.dicom.elements import Elements
-from hounsfield.formats.dicom.header import Tags
 from hounsfield.formats.dicom.moments import moment, stamp, time_of
+from hounsfield.formats.dicom.tags import Tags
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from hounsfield.formats.dicom.codecs import coding
 from hounsfield.formats.dicom.file import DicomFile, open_dicom
 from hounsfield.formats.dicom.film import as_film, frame_times, is_film
 from hounsfield.formats.dicom.geometry import plane_of
-from hounsfield.formats.dicom.header import (
+from hounsfield.formats.dicom.pixels import check_pixels, stored_values
+from hounsfield.formats.dicom.tags import (
     WANTED,
     PixelForm,
     Tags,
@@ -24,7 +25,6 @@ from hounsfield.formats.dicom.header import (
     no_pixels,
     pixel_form,
 )
-from hounsfield.formats.dicom.pixels import check_pixels, stored_values
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.image import RGB, Channel, Image
 

@@ -26,7 +26,7 @@ from hounsfield.formats.dicom.file import (
     DicomFile,
 )
 from hounsfield.formats.dicom.fragments import frame_parts, joined
-from hounsfield.formats.dicom.header import PixelForm
+from hounsfield.formats.dicom.tags import PixelForm
 from hounsfield.formats.dicom.values import rgb
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, refusing
 

@@ -27,7 +27,10 @@ from hounsfield.formats.dicom.file import (
     DicomFile,
     open_dicom,
 )
-from hounsfield.formats.dicom.header import (
+from hounsfield.formats.dicom.pixels import check_pixels, stored_values
+from hounsfield.formats.dicom.seg_grid import SegGrid, frames_said, grid_of
+from hounsfield.formats.dicom.seg_segments import Segment, segments_of
+from hounsfield.formats.dicom.tags import (
     SEGMENTATIONS,
     WANTED,
     PixelForm,
@@ -37,9 +40,6 @@ from hounsfield.formats.dicom.header import (
     no_pixels,
     pixel_form,
 )
-from hounsfield.formats.dicom.pixels import check_pixels, stored_values
-from hounsfield.formats.dicom.seg_grid import SegGrid, frames_said, grid_of
-from hounsfield.formats.dicom.seg_segments import Segment, segments_of
 from hounsfield.formats.guard import CODEC_RATIO, check_promise, frame_range, refusing
 from hounsfield.geometry import shifted
 from hounsfield.image import Channel, Image

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom.elements import Elements
 from hounsfield.formats.dicom.geometry import affine_of, checked_axes, normal_of
-from hounsfield.formats.dicom.header import Tags
 from hounsfield.formats.dicom.stack import SAME, UNEVEN
+from hounsfield.formats.dicom.tags import Tags
 from hounsfield.geometry import Geometry, Patient, Plane
 
 # What the groups say: name -> (group, element, VR); PS3.3 C.7.6.16.2 and C.8.20.3.1

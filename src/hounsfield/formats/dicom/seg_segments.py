@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.dicom.elements import Elements
-from hounsfield.formats.dicom.header import Tags
+from hounsfield.formats.dicom.tags import Tags
 from hounsfield.formats.dicom.words import word
 
 _NUMBER, _LABEL, _CATEGORY, _TYPE = 0x00620004, 0x00620005, 0x00620003, 0x0062000F

@@ -19,9 +19,9 @@ from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
 from hounsfield.formats.dicom.file import open_dicom
 from hounsfield.formats.dicom.frames import Frame, Scanner
-from hounsfield.formats.dicom.header import WANTED, Tags, facts, identity
 from hounsfield.formats.dicom.marks import Marks
 from hounsfield.formats.dicom.stack import Stack, stacks_of
+from hounsfield.formats.dicom.tags import WANTED, Tags, facts, identity
 from hounsfield.formats.dicom.volume import read_volume, shape_of, volume_dtype
 from hounsfield.formats.guard import frame_range
 from hounsfield.geometry import Geometry, shifted

@@ -12,7 +12,7 @@ from struct import error as StructError
 from struct import unpack_from
 
 from hounsfield.errors import FormatError, GeometryError
-from hounsfield.formats.dicom.header import PixelForm, Tags
+from hounsfield.formats.dicom.tags import PixelForm, Tags
 
 _MOST_TAGS, _MOST_ITEMS = 1024, 10_000
 

@@ -16,7 +16,7 @@ from hounsfield.errors import FormatError
 from hounsfield.formats.choices import checked_window, windowed
 from hounsfield.formats.contract import Like
 from hounsfield.formats.dicom.elements import Elements
-from hounsfield.formats.dicom.header import PixelForm, Tags
+from hounsfield.formats.dicom.tags import PixelForm, Tags
 
 _UNITS = {"HU": "HU", "BQML": "Bq/ml", "GY": "Gy"}
 _MEASURES = frozenset(_UNITS.values())

@@ -17,9 +17,9 @@ from hounsfield.formats.contract import Like
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.file import EXPLICIT_LITTLE, IMPLICIT_LITTLE, open_dicom
 from hounsfield.formats.dicom.frames import Frame
-from hounsfield.formats.dicom.header import WANTED, Tags
 from hounsfield.formats.dicom.pixels import decode_into, is_compressed, stored_values
 from hounsfield.formats.dicom.stack import Stack
+from hounsfield.formats.dicom.tags import WANTED, Tags
 from hounsfield.formats.guard import check_promise, refusing
 
 _PLAIN = (IMPLICIT_LITTLE, EXPLICIT_LITTLE)
