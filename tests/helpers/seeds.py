@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 
 from hounsfield import formats
 from hounsfield.geometry import Patient
@@ -239,6 +240,13 @@ def by_nibabel(kind: str, name: str) -> Callable[[Path], Path]:
     return make
 
 
+def segmentation(folder: Path) -> Path:
+    """One bit a voxel, by pydicom's own file."""
+    path = folder / "x.dcm"
+    path.write_bytes(Path(str(pydicom.data.get_testdata_file("liver_1frame.dcm"))).read_bytes())
+    return path
+
+
 def packaged(name: str) -> Callable[[Path], Path]:
     """A file of nibabel's own tests, for formats that no library here writes."""
 
@@ -297,6 +305,7 @@ _ALL = {  # name -> format, and how its file is made
     "dicom-radiograph": Seed("dicom", radiograph),
     "dicom-series": Seed("dicom", series),
     "dicom-enhanced": Seed("dicom", enhanced),
+    "dicom-seg": Seed("dicom", segmentation),
     "dicom-jpeg-ls": Seed("dicom", compressed("4.80", _codec("jpegls"))),
     "dicom-jpeg-2000": Seed("dicom", compressed("4.90", _codec("jpeg2k", codecformat="j2k"))),
     "dicom-jpeg": Seed("dicom", compressed("4.70", _codec("jpeg8", lossless=True, predictor=1))),
