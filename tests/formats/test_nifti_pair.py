@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -101,3 +102,20 @@ def test_a_pair_is_written_by_its_suffix(oblique: Image, tmp_path: Path, name: s
     formats.write(oblique, tmp_path / name)
     assert {path.name for path in tmp_path.iterdir()} == {"x.hdr", "x.img"}
     np.testing.assert_array_equal(formats.read(tmp_path / name).array, oblique.array)
+
+
+def test_a_header_that_may_not_be_read_is_named(
+    tmp_path: Path, oblique: Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nifti.write_pair(oblique, tmp_path / "x.img")
+    opened = Path.open
+
+    def closed(path: Path, *how: Any, **more: Any) -> Any:
+        if path.suffix == ".hdr":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(FormatError, match="permission") as caught:
+        formats.read(tmp_path / "x.img")
+    assert caught.value.file == tmp_path / "x.hdr"

@@ -13,7 +13,7 @@ write(image, path) -> None                     optional: whole or not at all
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -52,6 +52,11 @@ class Source:
     @cached_property
     def files(self) -> tuple[Path, ...]:
         return tuple(Path(self.root, path) for path in self.paths)
+
+    def part(self, z0: int, z1: int) -> Source:
+        """Planes z0 ≤ z < z1 of this image."""
+        first, _ = self.frames or (0, 0)
+        return replace(self, frames=(first + z0, first + z1))
 
     @property
     def file(self) -> Path:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from struct import Struct, error
 from typing import IO, Any
@@ -24,13 +24,14 @@ from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import DEFLATE_RATIO, check_promise, frame_range, refusing
 from hounsfield.formats.places import patient
 from hounsfield.formats.remarks import Remark, remark, understood
+from hounsfield.formats.storing import WIDER, as_bytes, kind_of, storable, time_step
+from hounsfield.formats.streams import beginning, ends_early, fill, is_gzip, pass_over
 from hounsfield.geometry import Geometry, Patient, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".mgz"
 EXTRA = None
 
-_GZIP = b"\x1f\x8b"
 _OFFSET = 284
 _HEAD = Struct(">7ih15f")  # version, 4 sizes, type, dof, goodRASFlag, mm, 9 cosines, centre
 _TIMES = Struct(">5f")  # TR in ms, flip angle, TE, TI, field of view
@@ -41,7 +42,7 @@ _SPARE = 90  # from here to the voxels the header is unused: our remark, if it f
 # type -> numpy's; MRI_LONG, MRI_BITMAP, MRI_TENSOR and complex ones are read by no one
 _TYPES = {0: "u1", 1: "i4", 3: "f4", 4: "i2", 10: "u2"}
 _CODES = {kind: code for code, kind in _TYPES.items()}
-_WIDER = {"b1": "u1", "i1": "i2", "f2": "f4", "u4": "i4", "i8": "i4", "u8": "i4", "f8": "f4"}
+_WIDER = WIDER | {"i1": "i2", "u4": "i4", "i8": "i4", "u8": "i4", "f8": "f4"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +74,7 @@ class _Parsed:
 
 
 def sniff(head: bytes, path: Path) -> bool:
-    if head[:2] == _GZIP:
-        head = _inflated(head)
+    head = beginning(head, 1024)
     if len(head) < _HEAD.size:
         return False
     version, *sizes, kind, _dof, placed = _HEAD.unpack_from(head)[:8]
@@ -96,8 +96,9 @@ def header(source: Source) -> Header:
         fields = _fields(file, source.file)
         if fields.sizes[3] == 1:
             return _parsed(source, fields, b"").head
-        if _is_gzip(source.file):
-            _pass_over(file, fields)
+        if is_gzip(source.file):
+            if (found := pass_over(file, fields.nbytes)) < fields.nbytes:
+                raise ends_early(source.file, found, fields.nbytes)
         else:
             file.seek(_OFFSET + fields.nbytes)
         return _parsed(source, fields, file.read(_MOST_TAG)).head
@@ -112,7 +113,9 @@ def read(source: Source, like: Like | None = None) -> Image:
     with refusing(source.file, "the voxels"), _opened(source.file) as file:
         fields = _fields(file, source.file)
         array = np.empty(fields.shape, fields.dtype)
-        _fill(memoryview(array.reshape(-1).view(np.uint8).data), file, source.file)
+        buffer = memoryview(array.reshape(-1).view(np.uint8).data)
+        if (found := fill(file, buffer)) < array.nbytes:
+            raise ends_early(source.file, found, array.nbytes)
         parsed = _parsed(source, fields, file.read(_MOST_TAG))
         while file.read(_MOST_TAG):  # the end of the stream checks its sum
             pass
@@ -123,9 +126,8 @@ def read(source: Source, like: Like | None = None) -> Image:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes; of an .mgh the others are not read."""
-    first, _ = source.frames or (0, 0)
-    part = replace(source, frames=(first + z0, first + z1))
-    if _is_gzip(source.file):
+    part = source.part(z0, z1)
+    if is_gzip(source.file):
         return read(part)
     with refusing(source.file, "the voxels"), _opened(source.file) as file:
         fields = _fields(file, source.file)
@@ -141,10 +143,10 @@ def write(image: Image, path: Path) -> None:
     Raises:
         FormatError: values that these types cannot hold.
     """
-    array = _storable(image.array)
+    array = storable(image.array, _CODES, "MGH", _WIDER)
     blocks = (
-        _head(image, _CODES[f"{array.dtype.kind}{array.dtype.itemsize}"]),
-        memoryview(array.astype(array.dtype.newbyteorder(">")).reshape(-1).view(np.uint8).data),
+        _head(image, _CODES[kind_of(array)]),
+        as_bytes(array, ">"),
         _tail(image),
     )
     if path.suffix.lower() == ".mgz":
@@ -159,23 +161,9 @@ def write(image: Image, path: Path) -> None:
             plain.write(block)
 
 
-def _inflated(head: bytes) -> bytes:
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(head, 1024)
-    except zlib.error:
-        return b""
-
-
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == _GZIP
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    if not _is_gzip(path):
+    if not is_gzip(path):
         with path.open("rb") as plain:
             yield plain
         return
@@ -202,7 +190,7 @@ def _fields(file: IO[bytes], path: Path) -> _Fields:
         path, (x, y, z, frames), np.dtype(">" + _TYPES[kind]), bool(placed),
         values[:3], values[3:12].reshape(3, 3).T, values[12:], _line(block[_SPARE:]),
     )  # fmt: skip
-    zipped = _is_gzip(path)
+    zipped = is_gzip(path)
     size = path.stat().st_size
     found = size if zipped else size - _OFFSET
     check_promise(path, fields.shape, fields.dtype, found, DEFLATE_RATIO if zipped else 1)
@@ -225,7 +213,7 @@ def _parsed(source: Source, fields: _Fields, tail: bytes) -> _Parsed:
         dtype=dtype,
         geometry=shifted(_geometry(fields, noted), first),
         channels=channels,
-        facts=Facts(stored=f"MGH, {dtype}" + (", gzip" if _is_gzip(fields.file) else "")),
+        facts=Facts(stored=f"MGH, {dtype}" + (", gzip" if is_gzip(fields.file) else "")),
     )
     return _Parsed(fields, head, first, last)
 
@@ -270,47 +258,6 @@ def _image(array: NDArray[Any], parsed: _Parsed) -> Image:
     return Image(array, parsed.head.geometry, parsed.head.channels, stored)
 
 
-def _fill(target: memoryview, file: IO[bytes], path: Path) -> None:
-    at = 0
-    stream: Any = file
-    while at < len(target) and (got := stream.readinto(target[at:])):
-        at += got
-    if at < len(target):
-        raise _ends_early(path, at, len(target))
-
-
-def _pass_over(file: IO[bytes], fields: _Fields) -> None:
-    left = fields.nbytes
-    while left > 0 and (part := file.read(min(left, 1 << 20))):
-        left -= len(part)
-    if left:
-        raise _ends_early(fields.file, fields.nbytes - left, fields.nbytes)
-
-
-def _ends_early(path: Path, found: int, promised: int) -> FormatError:
-    return FormatError(
-        f"the voxels end after {found:,} of {promised:,} bytes",
-        file=path,
-        remedy="copy the file again; it is truncated",
-    )
-
-
-def _storable(array: NDArray[Any]) -> NDArray[Any]:
-    """The array in a type that MGH has, if that changes no value."""
-    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind in _CODES:
-        return array
-    with np.errstate(over="ignore", invalid="ignore"):  # the values are compared
-        wider = array.astype(_WIDER[kind]) if kind in _WIDER else None
-    if wider is None or not np.array_equal(wider, array, equal_nan=array.dtype.kind == "f"):
-        raise FormatError(
-            f"MGH has no type for these values of {array.dtype}",
-            expected="uint8, int16, uint16, int32 or float32",
-            remedy="convert to float32, or write .nii.gz",
-        )
-    return wider
-
-
 def _head(image: Image, code: int) -> bytes:
     c, z, y, x = image.shape
     sizes, cosines, centre = np.ones(3), np.zeros((3, 3)), np.zeros(3)
@@ -329,13 +276,11 @@ def _head(image: Image, code: int) -> bytes:
 def _tail(image: Image) -> bytes:
     """TR where volumes follow each other evenly, and a remark too long for the header."""
     line = remark(image, spacing=True).encode("ascii")
-    times = [channel.time for channel in image.channels if channel.time is not None]
-    steps = np.diff(times) if len(times) == image.shape[0] > 1 else np.zeros(1)
-    even = steps[0] > 0 and np.allclose(steps, steps[0])
+    step = time_step(image.channels)
     long = len(line) > _OFFSET - _SPARE
     if long and image.shape[0] == 1:
         raise FormatError("MGH has no room for so long a name of a channel", remedy="shorten it")
-    tail = _TIMES.pack(float(steps[0]) * 1000 if even else 0.0, 0, 0, 0, 0)
+    tail = _TIMES.pack(step * 1000, 0, 0, 0, 0)
     if long:
         return tail + _TAG.pack(_COMMAND_LINE, len(line) + 1) + line + b"\0"
-    return tail if even else b""
+    return tail if step else b""

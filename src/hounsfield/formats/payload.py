@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
 from hounsfield.formats.guard import DEFLATE_RATIO, check_promise
+from hounsfield.formats.streams import ends_early, fill, pass_over
 
 # coding -> the most bytes that one stored byte can become; bzip2's 45 bytes hold 45 MB of zeros
 RATIOS: dict[str, float] = {
@@ -73,7 +74,7 @@ def check(payload: Payload) -> None:
         payload.header, payload.shape, payload.dtype, max(found, 0), RATIOS[payload.coding]
     )
     if payload.coding == "hex" and payload.share * 2 * len(payload.files) > found:
-        raise _ends_early(payload, payload.header, found // 2)
+        raise ends_early(payload.header, found // 2, payload.share)
     if prod(payload.shape) % len(payload.files):
         raise FormatError(
             f"{len(payload.files)} files cannot share {payload.shape} voxels evenly",
@@ -163,18 +164,6 @@ def after_lines(file: Path, start: int, lines: int) -> int:
         return raw.tell()
 
 
-def planes(payload: Payload, first: int, last: int) -> Payload:
-    """The files that hold first ≤ plane < last of the slowest axis, where each holds one."""
-    if len(payload.files) != payload.shape[0]:
-        raise ValueError("a file does not hold one plane")
-    return replace(
-        payload,
-        files=payload.files[first:last],
-        starts=payload.starts[first:last],
-        shape=(last - first, *payload.shape[1:]),
-    )
-
-
 def deflated(raw: IO[bytes]) -> io.RawIOBase:
     """A zlib (or gzip) stream, decoded."""
     return _Deflated(raw)
@@ -228,17 +217,13 @@ _STREAMS: dict[str, Callable[[IO[bytes]], Any]] = {
 
 
 def _fill(target: memoryview, payload: Payload, file: Path, start: int) -> None:
-    at = 0
     with file.open("rb", buffering=0 if payload.coding == "raw" else -1) as raw:
         raw.seek(_start(payload, file, start))
         stream = _STREAMS[payload.coding](raw)
-        skip = payload.skip
-        while skip > 0 and (passed := stream.read(min(skip, _CHUNK))):
-            skip -= len(passed)
-        while at < len(target) and (got := stream.readinto(target[at : at + (1 << 30)])):
-            at += got
-        if at < len(target):
-            raise _ends_early(payload, file, at)
+        pass_over(stream, payload.skip)
+        found = fill(stream, target)
+        if found < len(target):
+            raise ends_early(file, found, len(target))
         # The end of a compressed stream checks its sum; a longer one has another header.
         if payload.coding != "raw" and stream.read(1):
             raise FormatError(
@@ -254,7 +239,7 @@ def _start(payload: Payload, file: Path, start: int) -> int:
         return start
     at = _size(file, payload.header) + start + 1 - payload.share
     if at < 0:
-        raise _ends_early(payload, file, at + payload.share)
+        raise ends_early(file, at + payload.share, payload.share)
     return at
 
 
@@ -279,11 +264,3 @@ def _size(file: Path, header: Path) -> int:
         raise FormatError(
             f"its voxels' file {file.name!r} cannot be opened ({error.strerror})", file=header
         ) from error
-
-
-def _ends_early(payload: Payload, file: Path, found: int) -> FormatError:
-    return FormatError(
-        f"the voxels end after {found:,} of {payload.share:,} bytes",
-        file=file,
-        remedy="copy the file again; it is truncated",
-    )

@@ -28,10 +28,10 @@ from hounsfield.formats.choices import chosen
 from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.nifti import pair as nifti_pair
-from hounsfield.formats.nifti.gzip import beginning, is_gzip
 from hounsfield.formats.nifti.voxels import Voxels
 from hounsfield.formats.nifti.writing import CALIBRATIONS, NO_GEOMETRY
 from hounsfield.formats.places import patient
+from hounsfield.formats.streams import beginning, is_gzip
 from hounsfield.geometry import Geometry, Plane, shifted
 from hounsfield.image import Channel, Image
 
@@ -128,8 +128,7 @@ def read(source: Source, like: Like | None = None) -> Image:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes, without the rest."""
-    first, _ = source.frames or (0, 0)
-    return read(Source(source.root, source.paths, None, (first + z0, first + z1)))
+    return read(source.part(z0, z1))
 
 
 def write_pair(image: Image, path: Path) -> None:

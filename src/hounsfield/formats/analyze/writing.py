@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.analyze import DATATYPES, LAYOUT, SIZE, conventional
-from hounsfield.formats.nifti.writing import NO_GEOMETRY, NOTES, place_pair, voxels_of
+from hounsfield.formats.nifti.writing import NO_GEOMETRY, NOTES, place_pair
+from hounsfield.formats.storing import as_bytes, kind_of, storable
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Channel, Image
 
@@ -26,16 +27,9 @@ def write_pair(image: Image, path: Path) -> None:
             "Analyze has no field for the names, units and times of channels",
             remedy="write NIfTI, or take them off the image first",
         )
-    voxels, _ = voxels_of(image)
-    code = _CODES.get(f"{voxels.dtype.kind}{voxels.dtype.itemsize}")
-    if code is None:
-        raise FormatError(
-            f"Analyze has no type for {voxels.dtype.name}",
-            expected="uint8, int16, int32, float32 or float64",
-            remedy="write NIfTI",
-        )
-    header = _header(image, code, voxels.dtype.itemsize * 8)
-    place_pair(path, header.tobytes(), memoryview(voxels.reshape(-1).view(np.uint8).data))
+    voxels = storable(image.array, _CODES, "Analyze")
+    header = _header(image, _CODES[kind_of(voxels)], voxels.dtype.itemsize * 8)
+    place_pair(path, header.tobytes(), as_bytes(voxels))
 
 
 def _header(image: Image, code: int, bits: int) -> NDArray[Any]:

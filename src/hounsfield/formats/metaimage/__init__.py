@@ -9,7 +9,6 @@ writes, may name people and are not kept. The remark about channels lies in tags
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import FormatError
-from hounsfield.formats.choices import chosen
-from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
+from hounsfield.formats.contract import Facts, Header, Like, Source
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.metaimage.fields import (
     START,
@@ -30,8 +27,10 @@ from hounsfield.formats.metaimage.fields import (
     payload_of,
     said,
 )
-from hounsfield.formats.payload import Payload, check, mapped, numbers
+from hounsfield.formats.payload import check
 from hounsfield.formats.remarks import KEY, remark, understood
+from hounsfield.formats.storing import as_bytes, kind_of, storable
+from hounsfield.formats.volume import Volume, some, whole
 from hounsfield.geometry import Patient, Plane, shifted
 from hounsfield.image import Channel, Image
 
@@ -46,21 +45,6 @@ _NAMES = {kind: name for name, kind in reversed(TYPES.items())} | {
     "u4": "MET_UINT",
 }
 _LINE = 200  # MetaIO gives up on long lines
-
-
-@dataclass(frozen=True, eq=False)
-class _Parsed:
-    tags: Tags
-    payload: Payload
-    head: Header
-    first: int
-    last: int
-    scale: tuple[float, float]
-
-    @property
-    def stored(self) -> dict[str, object]:
-        kept = {name: self.tags.values[name] for name in _KEPT if name in self.tags.values}
-        return {"format": "metaimage", "slope": self.scale[0], "intercept": self.scale[1], **kept}
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -92,24 +76,13 @@ def read(source: Source, like: Like | None = None) -> Image:
         FormatError: as `header`, or truncated or damaged voxels.
     """
     with refusing(source.file, "the voxels"):
-        parsed = _parsed(source)
-        array = _as_image(numbers(parsed.payload), parsed.tags)[:, parsed.first : parsed.last]
-        array = chosen(_scaled(array, parsed), like, source.file)
-        return Image(as_small(array), parsed.head.geometry, parsed.head.channels, parsed.stored)
+        return whole(_parsed(source), like)
 
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes; of uncompressed voxels in one file the others are not read."""
-    first, _ = source.frames or (0, 0)
-    part = replace(source, frames=(first + z0, first + z1))
     with refusing(source.file, "the voxels"):
-        parsed = _parsed(part)
-        lines = mapped(parsed.payload)
-        if lines is None:
-            return read(part)
-        array = np.array(_as_image(lines, parsed.tags)[:, parsed.first : parsed.last])
-        array = as_small(_scaled(array, parsed))
-        return Image(array, parsed.head.geometry, parsed.head.channels, parsed.stored)
+        return some(_parsed(source.part(z0, z1)))
 
 
 def write(image: Image, path: Path) -> None:
@@ -120,20 +93,14 @@ def write(image: Image, path: Path) -> None:
     Raises:
         FormatError: the format has no such numbers.
     """
-    array = image.array
-    if array.dtype in (np.bool_, np.float16):
-        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
-    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind not in _NAMES:
-        raise FormatError(f"MetaImage has no type for {array.dtype}", remedy="convert to float32")
+    array = storable(image.array, _NAMES, "MetaImage")
     voxels = np.moveaxis(array, 0, 3) if image.shape[0] > 1 else array
-    little = np.ascontiguousarray(voxels, dtype=array.dtype.newbyteorder("<"))
     with path.open("wb") as file:
-        file.write(_text(image, _NAMES[kind]).encode("ascii"))
-        file.write(memoryview(little.reshape(-1).view(np.uint8).data))
+        file.write(_text(image, _NAMES[kind_of(array)]).encode("ascii"))
+        file.write(as_bytes(voxels))
 
 
-def _parsed(source: Source) -> _Parsed:
+def _parsed(source: Source) -> Volume:
     tags = parse(source.file)
     payload = payload_of(tags)
     check(payload)
@@ -155,7 +122,9 @@ def _parsed(source: Source) -> _Parsed:
         modality=_MODALITIES.get(tags.get("Modality")),
         facts=Facts(stored=words),
     )
-    return _Parsed(tags, payload, head, first, last, scale)
+    stored = {"format": "metaimage", "slope": scale[0], "intercept": scale[1]}
+    stored |= {name: tags.values[name] for name in _KEPT if name in tags.values}
+    return Volume(payload, head, (first, last), lambda all: _as_image(all, tags), stored, scale)
 
 
 def _scale(tags: Tags) -> tuple[float, float]:
@@ -172,13 +141,6 @@ def _real(stored: np.dtype[Any]) -> np.dtype[Any]:
     """Wide enough for scaled values."""
     narrow = stored.itemsize <= 2 or stored == np.float32
     return np.dtype(np.float32 if narrow else np.float64)
-
-
-def _scaled(array: NDArray[Any], parsed: _Parsed) -> NDArray[Any]:
-    if parsed.scale == (1, 0):
-        return array
-    values = array * np.float64(parsed.scale[0]) + parsed.scale[1]
-    return np.asarray(values, parsed.head.dtype)
 
 
 def _as_image(values: NDArray[Any], tags: Tags) -> NDArray[Any]:

@@ -100,8 +100,7 @@ def read(source: Source, like: Like | None = None) -> Image:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes; the others are not read."""
-    first, _ = source.frames or (0, 0)
-    return read(replace(source, frames=(first + z0, first + z1)))
+    return read(source.part(z0, z1))
 
 
 def write(image: Image, path: Path) -> None:

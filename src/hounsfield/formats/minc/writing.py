@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import FormatError
 from hounsfield.formats.remarks import KEY, remark
+from hounsfield.formats.storing import WIDER, storable, time_step
 from hounsfield.geometry import Geometry, Patient, Plane
 from hounsfield.image import Image
 
 _NAMES = ("xspace", "yspace", "zspace")
 _KINDS = ("u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8")
+_WIDER = WIDER | {"i8": "i4", "u8": "u4"}  # where the values fit
 _STANDARD = {"varid": "MINC standard variable", "version": "MINC Version    1.0"}
 
 
@@ -29,9 +30,9 @@ def write(image: Image, path: Path) -> None:
     """
     import h5py
 
-    array = _storable(image.array)
+    array = storable(image.array, _KINDS, "MINC", _WIDER)
     axes = _axes(image.geometry)
-    step = _time_step(image)
+    step = time_step(image.channels)
     c = image.shape[0]
     names = [name for name, _ in axes]
     if c == 1:
@@ -51,21 +52,6 @@ def write(image: Image, path: Path) -> None:
         for (name, attributes), size in zip(axes, array.shape, strict=True):
             _dimension(root, name, attributes, size)
         _image(root.create_group("image/0"), array, names)
-
-
-def _storable(array: NDArray[Any]) -> NDArray[Any]:
-    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind in _KINDS:
-        return array
-    other = {"b1": "u1", "f2": "f4", "i8": "i4", "u8": "u4"}.get(kind)
-    found = None if other is None else array.astype(other)
-    if found is None or not np.array_equal(found, array, equal_nan=array.dtype.kind == "f"):
-        raise FormatError(
-            f"MINC has no type for these values of {array.dtype}",
-            expected="integers of up to 32 bits, float32 or float64",
-            remedy="convert to float64, or write .nii.gz",
-        )
-    return found
 
 
 def _axes(geometry: Geometry) -> list[tuple[str, dict[str, Any]]]:
@@ -94,15 +80,6 @@ def _axes(geometry: Geometry) -> list[tuple[str, dict[str, Any]]]:
         for voxel, world in enumerate(worlds)
     ]
     return found[::-1]
-
-
-def _time_step(image: Image) -> float:
-    """Seconds between volumes where they are even, else 0."""
-    times = [channel.time for channel in image.channels if channel.time is not None]
-    if len(times) < 2 or len(times) != image.shape[0]:
-        return 0.0
-    steps = np.diff(times)
-    return float(steps[0]) if np.allclose(steps, steps[0]) and steps[0] > 0 else 0.0
 
 
 def _dimension(root: Any, name: str, attributes: dict[str, Any], size: int) -> None:

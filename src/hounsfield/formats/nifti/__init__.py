@@ -32,9 +32,9 @@ from hounsfield.formats.nifti.fields import (
     disagreement,
     parse,
 )
-from hounsfield.formats.nifti.gzip import beginning, is_gzip
 from hounsfield.formats.nifti.voxels import Voxels
 from hounsfield.formats.places import patient
+from hounsfield.formats.streams import beginning, is_gzip
 from hounsfield.geometry import Geometry, Plane, shifted
 from hounsfield.image import RGB, Channel, Image
 
@@ -90,8 +90,7 @@ def read(source: Source, like: Like | None = None) -> Image:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes: of plain files the others are not read, of our own gzip not inflated."""
-    first, _ = source.frames or (0, 0)
-    return read(Source(source.root, source.paths, None, (first + z0, first + z1)))
+    return read(source.part(z0, z1))
 
 
 def write(image: Image, path: Path) -> None:

@@ -21,7 +21,8 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-GZIP = b"\x1f\x8b"
+from hounsfield.formats.streams import GZIP, fill, pass_over
+
 PART = 2 << 20  # bytes of voxels in a part
 _PARTS = 200  # at most: their table must leave room for the header in a file's first 4096 bytes
 _LARGEST = 1 << 27  # bytes; a table that names a larger part is not believed
@@ -46,23 +47,6 @@ class _Part:
     start: int
     size: int
     crc: int
-
-
-def is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == GZIP
-
-
-def beginning(block: bytes, count: int) -> bytes:
-    """The first `count` bytes of a file that begins with `block`, inflated if it is gzip."""
-    if block[:2] != GZIP:
-        return block[:count]
-    import zlib
-
-    try:
-        return zlib.decompressobj(31).decompress(block, count)
-    except zlib.error:
-        return b""
 
 
 def inflate(path: Path, ranges: Sequence[Range], target: memoryview, total: int) -> int:
@@ -224,32 +208,17 @@ def _inflate_whole(path: Path, ranges: Sequence[Range], target: memoryview, tota
     """From the beginning to the end, straight into the target."""
     from isal import isal_zlib
 
-    scratch = memoryview(bytearray(_WINDOW))
     at = done = 0
     with path.open("rb", buffering=0) as file:
         # What `igzip.open` wraps: through its wrappers every byte would be copied once more
         stream = isal_zlib._GzipReader(file, _WINDOW)
         for start, stop in ranges:
-            if _pass(stream, start - at, scratch) < start - at:
+            if pass_over(stream, start - at) < start - at:
                 return done
-            found = _fill(stream, target[done : done + stop - start])
+            found = fill(stream, target[done : done + stop - start])
             done, at = done + found, start + found
             if at < stop:
                 return done
-        if _pass(stream, total - at, scratch) == total - at:
+        if pass_over(stream, total - at) == total - at:
             stream.read(1)  # the end of the stream checks its sum
     return done
-
-
-def _pass(stream: Any, count: int, scratch: memoryview) -> int:
-    left = count
-    while left > 0 and (found := stream.readinto(scratch[:left])):
-        left -= found
-    return count - left
-
-
-def _fill(stream: Any, target: memoryview) -> int:
-    at = 0
-    while at < len(target) and (found := stream.readinto(target[at:])):
-        at += found
-    return at

@@ -7,14 +7,15 @@ from pathlib import Path
 from hounsfield.errors import FormatError
 from hounsfield.formats.beside import data_beside, header_beside
 from hounsfield.formats.contract import Source
-from hounsfield.formats.nifti.gzip import beginning
+from hounsfield.formats.guard import refusing
+from hounsfield.formats.streams import beginning
 
 _BYTES = 4096  # what stands before the stream of a gzip file of ours, and more
 
 
 def start_of(path: Path, count: int = 544) -> bytes:
     """The first bytes of a file, inflated if it is gzip."""
-    with path.open("rb") as file:
+    with refusing(path, "the header"), path.open("rb") as file:
         return beginning(file.read(_BYTES + count), count)
 
 

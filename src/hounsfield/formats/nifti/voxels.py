@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import FormatError
 from hounsfield.formats.guard import DEFLATE_RATIO, check_promise
 from hounsfield.formats.nifti import gzip as nifti_gzip
+from hounsfield.formats.streams import ends_early, fill, is_gzip
 
 _BLOCK = 1 << 17  # numbers scaled at a time: they stay in the processor's cache
 
@@ -54,7 +54,7 @@ class Voxels:
             FormatError: more voxels than the file has bytes for, or than the limit allows.
         """
         size = self.file.stat().st_size
-        zipped = nifti_gzip.is_gzip(self.file)
+        zipped = is_gzip(self.file)
         found = size if zipped else size - self.offset
         ratio = DEFLATE_RATIO if zipped else 1
         check_promise(self.file, (*self.shape, self.numbers), self.dtype, found, ratio)
@@ -90,17 +90,13 @@ class Voxels:
         ]
         if (first, last) == (0, z):
             ranges = [(ranges[0][0], ranges[-1][1])]
-        if nifti_gzip.is_gzip(self.file):
+        if is_gzip(self.file):
             total = self.offset + volumes * z * plane
             found = nifti_gzip.inflate(self.file, ranges, target, total)
         else:
             found = _read_plain(self.file, ranges, target)
         if found < len(target):
-            raise FormatError(
-                f"the voxels end after {found:,} of {len(target):,} bytes",
-                file=self.file,
-                remedy="copy the file again; it is truncated",
-            )
+            raise ends_early(self.file, found, len(target))
 
     def _widen(self, stored: NDArray[Any], values: NDArray[Any]) -> None:
         slope, intercept = self.scaling
@@ -126,10 +122,8 @@ def _read_plain(path: Path, ranges: list[tuple[int, int]], target: memoryview) -
     with path.open("rb", buffering=0) as file:
         for start, stop in ranges:
             file.seek(start)
-            end = at + stop - start
-            while at < end:
-                found = file.readinto(target[at:end])
-                if not found:
-                    return at
-                at += found
+            found = fill(file, target[at : at + stop - start])
+            at += found
+            if found < stop - start:
+                break
     return at

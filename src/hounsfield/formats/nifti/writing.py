@@ -22,6 +22,7 @@ from hounsfield.formats.nifti.fields import (
     PAIR_2,
     quaternion,
 )
+from hounsfield.formats.storing import as_bytes, kind_of, storable, time_step
 from hounsfield.geometry import Calibration, Patient, Plane
 from hounsfield.image import Channel, Image
 
@@ -92,7 +93,7 @@ def _parts(image: Image) -> tuple[NDArray[Any], bytes, memoryview]:
     voxels, datatype = voxels_of(image)
     header = _header(image, datatype, voxels.dtype.itemsize * 8)
     told = () if datatype == _RGB else _untold(image, header)
-    return header, nifti_extensions.write(told), memoryview(voxels.reshape(-1).view(np.uint8).data)
+    return header, nifti_extensions.write(told), as_bytes(voxels)
 
 
 def _untold(image: Image, header: NDArray[Any]) -> tuple[Channel, ...]:
@@ -107,15 +108,8 @@ def voxels_of(image: Image) -> tuple[NDArray[Any], int]:
     array = image.array
     if image.is_rgb and array.dtype == np.uint8:
         return np.ascontiguousarray(np.moveaxis(array, 0, 3)), _RGB
-    if array.dtype in (np.bool_, np.float16):
-        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
-    code = _CODES.get(f"{array.dtype.kind}{array.dtype.itemsize}")
-    if code is None:
-        raise FormatError(
-            f"NIfTI has no type for {array.dtype}", remedy="convert to float32 or int16"
-        )
-    little = array.dtype.newbyteorder("<")
-    return np.ascontiguousarray(array, dtype=little), code
+    array = storable(array, _CODES, "NIfTI")
+    return array, _CODES[kind_of(array)]
 
 
 def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
@@ -127,8 +121,9 @@ def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
     header["datatype"] = datatype
     header["bitpix"] = 24 if datatype == _RGB else bits
     header["scl_slope"] = 1
-    header["pixdim"] = (1, 1, 1, 1, _time_step(image), 0, 0, 0)
-    header["xyzt_units"] = _MM_AND_SECONDS if _time_step(image) else _MM
+    step = time_step(image.channels)
+    header["pixdim"] = (1, 1, 1, 1, step, 0, 0, 0)
+    header["xyzt_units"] = _MM_AND_SECONDS if step else _MM
     if size == 348:
         header["regular"] = b"r"
     if isinstance(image.geometry, Patient):
@@ -171,16 +166,6 @@ def _intend(header: NDArray[Any], image: Image) -> None:
             f"this intent cannot be written: {intent!r:.200}",
             expected="a code of nifti1.h, a name of Latin letters, up to three parameters",
         ) from error
-
-
-def _time_step(image: Image) -> float:
-    """Seconds between volumes where they are even, else 0."""
-    times = [channel.time for channel in image.channels]
-    if len(times) < 2 or any(time is None for time in times):
-        return 0.0
-    steps = np.diff(np.array(times, np.float64))
-    even = np.allclose(steps, steps[0], rtol=1e-6, atol=1e-9) and steps[0] > 0
-    return float(steps[0]) if even else 0.0
 
 
 def _place(header: NDArray[Any], geometry: Patient) -> None:

@@ -9,7 +9,6 @@ Key/value pairs of other programs may name people and are not kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.choices import chosen
-from hounsfield.formats.contract import Facts, Header, Like, Source, as_small
+from hounsfield.formats.contract import Facts, Header, Like, Source
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.nrrd.fields import MAGIC, TYPES, Nrrd, parse
 from hounsfield.formats.nrrd.space import channels_of, geometry_of
-from hounsfield.formats.payload import check, mapped, numbers
+from hounsfield.formats.payload import check
 from hounsfield.formats.remarks import KEY, remark
+from hounsfield.formats.storing import as_bytes, kind_of, storable
+from hounsfield.formats.volume import Volume, some, whole
 from hounsfield.geometry import Patient, Plane, shifted
 from hounsfield.image import RGB, Image
 
@@ -33,15 +33,6 @@ EXTRA = None
 
 _KEPT = ("space", "spaceorigin", "spacedirections", "measurementframe", "kinds", "encoding")
 _NAMES = {kind: name for name, kind in reversed(TYPES.items())}
-
-
-@dataclass(frozen=True, eq=False)
-class _Parsed:
-    nrrd: Nrrd
-    head: Header
-    first: int
-    last: int
-    stored: dict[str, object]
 
 
 def sniff(head: bytes, path: Path) -> bool:
@@ -71,23 +62,13 @@ def read(source: Source, like: Like | None = None) -> Image:
         FormatError: as `header`, or truncated or damaged voxels.
     """
     with refusing(source.file, "the voxels"):
-        parsed = _parsed(source)
-        array = _as_image(numbers(parsed.nrrd.payload), parsed.nrrd)
-        array = chosen(array[:, parsed.first : parsed.last], like, source.file)
-        return Image(as_small(array), parsed.head.geometry, parsed.head.channels, parsed.stored)
+        return whole(_parsed(source), like)
 
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes; of raw voxels in one file the others are not read."""
-    first, _ = source.frames or (0, 0)
-    part = replace(source, frames=(first + z0, first + z1))
     with refusing(source.file, "the voxels"):
-        parsed = _parsed(part)
-        lines = mapped(parsed.nrrd.payload)
-        if lines is None:
-            return read(part)
-        array = np.array(_as_image(lines, parsed.nrrd)[:, parsed.first : parsed.last])
-        return Image(as_small(array), parsed.head.geometry, parsed.head.channels, parsed.stored)
+        return some(_parsed(source.part(z0, z1)))
 
 
 def write(image: Image, path: Path) -> None:
@@ -100,20 +81,14 @@ def write(image: Image, path: Path) -> None:
     """
     from isal import igzip
 
-    array = image.array
-    if array.dtype in (np.bool_, np.float16):
-        array = array.astype(np.uint8 if array.dtype == np.bool_ else np.float32)
-    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
-    if kind not in _NAMES:
-        raise FormatError(f"NRRD has no type for {array.dtype}", remedy="convert to float32")
-    little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+    array = storable(image.array, _NAMES, "NRRD")
     with path.open("wb") as raw:
-        raw.write(_text(image, _NAMES[kind]).encode("ascii"))
+        raw.write(_text(image, _NAMES[kind_of(array)]).encode("ascii"))
         with igzip.IGzipFile("", "wb", 2, raw, mtime=0) as zipped:
-            zipped.write(memoryview(little.reshape(-1).view(np.uint8).data))
+            zipped.write(as_bytes(array))
 
 
-def _parsed(source: Source) -> _Parsed:
+def _parsed(source: Source) -> Volume:
     nrrd = parse(source.file)
     if not 2 <= len(nrrd.spatial) <= 3:
         raise FormatError(
@@ -138,7 +113,7 @@ def _parsed(source: Source) -> _Parsed:
     )
     stored: dict[str, object] = {"format": "nrrd", "orientation": space, "sizes": nrrd.sizes}
     stored |= {name: nrrd.fields[name] for name in _KEPT if name in nrrd.fields}
-    return _Parsed(nrrd, head, first, last, stored)
+    return Volume(nrrd.payload, head, (first, last), lambda all: _as_image(all, nrrd), stored)
 
 
 def _as_image(values: NDArray[Any], nrrd: Nrrd) -> NDArray[Any]:
