@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hounsfield.errors import StorageError
-from hounsfield.files import storage_error, whole_file, whole_path, write_text
+from hounsfield.errors import StorageError, UsageError
+from hounsfield.files import refuse_existing, storage_error, whole_file, whole_path, write_text
 
 
 def _torn(path: Path) -> None:
@@ -67,3 +67,16 @@ def test_another_refusal_is_named() -> None:
     error = storage_error(PermissionError(13, "Permission denied"), Path("file"))
     assert "Permission denied" in str(error)
     assert "--out" in str(error)
+
+
+def test_what_is_there_is_not_replaced_unasked(tmp_path: Path) -> None:
+    there, new = tmp_path / "there.csv", tmp_path / "new.csv"
+    there.touch()
+    refuse_existing((new, None), overwrite=False)
+    refuse_existing((there, new), overwrite=True)
+    with pytest.raises(UsageError, match=r"there\.csv: exists already[\s\S]*--overwrite"):
+        refuse_existing((new, there), overwrite=False)
+    with pytest.raises(UsageError, match="folder"):
+        refuse_existing((tmp_path,), overwrite=True)
+    with pytest.raises(UsageError, match="two results"):
+        refuse_existing((new, tmp_path / "." / "new.csv"), overwrite=True)

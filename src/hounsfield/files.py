@@ -5,12 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from hounsfield.errors import StorageError
+from hounsfield.errors import StorageError, UsageError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -54,6 +54,22 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
     """A text file, whole or not at all."""
     with whole_path(path, private=private) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def refuse_existing(paths: Iterable[Path | None], *, overwrite: bool) -> None:
+    """Refuse, before anything is read, to write where something is; None is not written.
+
+    Raises:
+        UsageError: a file is there already, or one is named twice.
+    """
+    wanted = [path for path in paths if path is not None]
+    for number, path in enumerate(wanted):
+        if path.is_dir():
+            raise UsageError("is a folder", file=path, expected="the name of a file to write")
+        if path.exists() and not overwrite:
+            raise UsageError("exists already", file=path, remedy="--overwrite replaces it")
+        if path.absolute() in {other.absolute() for other in wanted[:number]}:
+            raise UsageError("is to hold two results", file=path, remedy="give each its own name")
 
 
 def storage_error(error: OSError, path: Path) -> StorageError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import InputError
+from hounsfield.errors import InputError, UsageError
 from hounsfield.files import whole_file
 
 if TYPE_CHECKING:
@@ -88,6 +88,18 @@ def histograms(before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]], ti
         axis.tick_params(labelsize=SMALL - 1)
         axis.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def refuse_suffix(path: Path | None) -> None:
+    """Refuse a name that says no PNG; None is not drawn.
+
+    Raises:
+        UsageError: another suffix.
+    """
+    if path is not None and path.suffix.lower() != ".png":
+        raise UsageError(
+            f"no picture is drawn with the suffix {path.suffix!r}", file=path, expected=".png"
+        )
 
 
 def save(figure: Figure, path: Path) -> Path:
