@@ -20,7 +20,8 @@ from hounsfield.formats.folder import contents
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Channel, Image
 from hounsfield.preprocessing.pet import registration
-from hounsfield.preprocessing.pet.pet_ct import Combined, Wanted, combine, convert, load, pairs
+from hounsfield.preprocessing.pet.pet_ct import Combined, Wanted, combine, load, pairs
+from hounsfield.workflow import pet_ct
 
 COARSE = Settings(patients=1, seed=5, voxel=9, counts=0)
 
@@ -88,7 +89,7 @@ def test_a_shift_is_registered_away(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     sources = contents(tmp_path / "data").sources
     with pytest.raises(GeometryError, match="different frames of reference"):
         load(sources, Wanted())
-    made = convert(
+    made = pet_ct(
         tmp_path / "data",
         tmp_path / "out.nii.gz",
         Wanted(grid="ct", registered=True),
@@ -115,7 +116,7 @@ def test_a_header_without_weight_gives_no_suv_and_no_file(study: Path, tmp_path:
         data.PatientWeight = None
         data.save_as(target)
     with pytest.raises(FormatError, match="PatientWeight is missing"):
-        convert(tmp_path / "data", tmp_path / "out.nii.gz", Wanted())
+        pet_ct(tmp_path / "data", tmp_path / "out.nii.gz", Wanted())
     assert [one.name for one in tmp_path.iterdir()] == ["data"]
 
 
@@ -175,13 +176,48 @@ def test_several_pairs_are_listed_and_chosen_by_number(study: Path, tmp_path: Pa
     assert load(three, Wanted(pet=2, body=1)).pair == load(sources, Wanted()).pair
     with pytest.raises(InputError, match="image 9 is no volume"):
         load(three, Wanted(pet=9, body=1))
-    with pytest.raises(InputError, match="no PET"):
+    with pytest.raises(InputError, match="image 1 is a CT"):
+        load(three, Wanted(pet=1, body=2))
+    with pytest.raises(InputError, match="image 2 is a PET"):
+        load(three, Wanted(pet=2, body=2))
+    with pytest.raises(InputError, match="no PET") as caught:
         load([sources[0]], Wanted())
+    assert "--pet" not in str(caught.value)
     (tmp_path / "x.nii.gz").touch()
     with pytest.raises(UsageError, match="exists"):
-        convert(study, tmp_path / "x.nii.gz", Wanted())
+        pet_ct(study, tmp_path / "x.nii.gz", Wanted())
     with pytest.raises(UsageError, match="--figure"):
-        convert(study, tmp_path / "y.nii.gz", Wanted(), figure=tmp_path / "z.png")
+        pet_ct(study, tmp_path / "y.nii.gz", Wanted(), figure=tmp_path / "z.png")
+
+
+def changed(study: Path, out: Path, folder: str, **tags: str | None) -> Path:
+    """The study with other elements in the files of one series."""
+    for path in study.rglob("*.dcm"):
+        target = out / path.parent.name / path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        data = pydicom.dcmread(path)
+        for name, value in tags.items() if path.parent.name == folder else ():
+            setattr(data, name, value)
+        data.save_as(target)
+    return out
+
+
+def test_two_people_are_no_pair_even_by_number(study: Path, tmp_path: Path) -> None:
+    sources = contents(changed(study, tmp_path, "3-PET", PatientID="another")).sources
+    modalities = [formats.header(one).modality for one in sources]
+    numbers = {"pet": modalities.index("PT") + 1, "body": modalities.index("CT") + 1}
+    for registered in (False, True):
+        with pytest.raises(InputError, match="two patients") as caught:
+            load(sources, Wanted(registered=registered, **numbers))
+        assert "another" not in str(caught.value)
+
+
+def test_without_a_frame_of_reference_positions_are_not_trusted(
+    study: Path, tmp_path: Path
+) -> None:
+    sources = contents(changed(study, tmp_path, "3-PET", FrameOfReferenceUID=None)).sources
+    with pytest.raises(GeometryError, match="no common frame of reference"):
+        load(sources, Wanted())
 
 
 def test_combine_refuses_what_has_no_place() -> None:

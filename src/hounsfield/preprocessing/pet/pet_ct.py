@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from hounsfield.errors import GeometryError, InputError, UsageError
+from hounsfield.errors import GeometryError, InputError
 from hounsfield.formats.contract import Header, Like, Source, Suv
 from hounsfield.geometry import Patient
 from hounsfield.image import Channel, Image
@@ -21,6 +20,7 @@ from hounsfield.preprocessing.pet.registration import Registration, moved, regis
 
 OnGrid = Literal["pet", "ct"]
 BODY = ("CT", "MR")  # what a PET is paired with
+_MODALITIES = {"PT": "a PET", "CT": "a CT", "MR": "an MR"}
 LEAST_COVERED = 0.05  # of the PET: less is a scout or another part of the body
 
 
@@ -107,11 +107,7 @@ def combine(
     if registration is not None:
         pet = moved(pet, registration, body.geometry.frame_uid)
     elif _apart(pet, body):
-        raise GeometryError(
-            "PET and CT or MR tell different frames of reference: their positions do not compare",
-            expected="one Frame of Reference UID",
-            remedy="register them (--register), and look at the figure",
-        )
+        raise _strangers("different frames of reference")
     if grid == "pet":
         body = resample(body, like=pet, order=1)
     else:
@@ -126,6 +122,28 @@ def _apart(pet: Image, body: Image) -> bool:
     assert isinstance(body.geometry, Patient)
     one, other = pet.geometry.frame_uid, body.geometry.frame_uid
     return one is not None and other is not None and one != other
+
+
+def _refuse_strangers(pet: Header, body: Header) -> None:
+    """DICOM series without a frame of reference are not trusted; other formats have none to tell.
+
+    Raises:
+        GeometryError: their positions do not compare.
+    """
+    assert isinstance(pet.geometry, Patient)
+    assert isinstance(body.geometry, Patient)
+    one, other = pet.geometry.frame_uid, body.geometry.frame_uid
+    if one != other or (one is None and pet.identity.study is not None):
+        words = "different frames" if one and other else "no common frame"
+        raise _strangers(f"{words} of reference")
+
+
+def _strangers(what: str) -> GeometryError:
+    return GeometryError(
+        f"PET and CT or MR tell {what}: their positions do not compare",
+        expected="one Frame of Reference UID",
+        remedy="register them (--register), and look at the figure",
+    )
 
 
 def _named(channel: Channel, name: str) -> Channel:
@@ -166,46 +184,14 @@ def load(sources: Sequence[Source], wanted: Wanted) -> Combined:
 
     headers = [formats.header(source) for source in sources]
     pair = _the_pair(headers, wanted)
+    if not wanted.registered:
+        _refuse_strangers(headers[pair.pet], headers[pair.body])
     pet = formats.read(sources[pair.pet], like=Like(suv=wanted.suv))
     body = formats.read(sources[pair.body])
     body = replace(body, channels=tuple(replace(c, name=pair.modality) for c in body.channels))
     found = register(body, pet) if wanted.registered else None
     image = combine(pet, body, grid=wanted.grid, registration=found)
     return Combined(image, pair, found, pet, body)
-
-
-def convert(
-    folder: Path,
-    target: Path,
-    wanted: Wanted,
-    *,
-    figure: Path | None = None,
-    overwrite: bool = False,
-) -> Combined:
-    """`load` for a folder, written to `target`; with `figure`, the picture of the registration.
-
-    Raises:
-        UsageError: the target exists, or a figure of no registration.
-        InputError: as `load`, or there is no such folder.
-    """
-    from hounsfield import formats
-    from hounsfield.formats.folder import contents
-    from hounsfield.preprocessing import figures
-    from hounsfield.preprocessing.pet.registration_figure import figure as drawn
-
-    formats.format_of(target)
-    if not folder.is_dir():
-        raise InputError("there is no such folder", file=folder, expected="one study's files")
-    if figure is not None and not wanted.registered:
-        raise UsageError("--figure shows a registration", remedy="add --register")
-    for path in filter(None, (target, figure)):
-        if path.exists() and not overwrite:
-            raise UsageError("this file exists", file=path, remedy="add --overwrite")
-    made = load(contents(folder).sources, wanted)
-    formats.write(made.image, target)
-    if figure is not None and made.registration is not None:
-        figures.save(drawn(made.body, made.pet, made.registration), figure)
-    return made
 
 
 def _the_pair(headers: Sequence[Header], wanted: Wanted) -> Pair:
@@ -220,27 +206,44 @@ def _the_pair(headers: Sequence[Header], wanted: Wanted) -> Pair:
     ]
     if len(known) == 1:
         return known[0]
-    count = "no PET with a CT or MR of its study" if not known else f"{len(known)} possible pairs"
+    a_pet = any(one.modality == "PT" for one in headers)
+    numbers, whole = "name both by these numbers: --pet 2 --body 1", "give the whole study's folder"
+    problem = f"{len(known)} possible pairs" if known else "no PET with a CT or MR of its study"
     raise InputError(
-        f"{count} among {len(headers)} images\n{listed(headers)}",
+        f"{problem} among {len(headers)} images\n{listed(headers)}",
         expected="one PET, and one CT or MR of the same study",
-        remedy="name both by these numbers: --pet 2 --body 1",
+        remedy=numbers if a_pet else whole,
     )
 
 
 def _chosen(headers: Sequence[Header], pet: int, body: int) -> Pair:
-    for number in (pet, body):
-        if not 0 <= number < len(headers) or not _is_volume(headers[number]):
-            raise InputError(
-                f"image {number + 1} is no volume\n{listed(headers)}",
-                remedy="name two of these by their numbers",
-            )
+    _refuse_other(headers, pet, ("PT",))
+    _refuse_other(headers, body, BODY)
+    if headers[pet].identity.patient != headers[body].identity.patient:
+        raise InputError(
+            f"images {pet + 1} and {body + 1} are of two patients\n{listed(headers)}",
+            expected="two pictures of one body",
+        )
     one, other = headers[pet].geometry, headers[body].geometry
     assert isinstance(one, Patient)
     assert isinstance(other, Patient)
     same = one.frame_uid is not None and one.frame_uid == other.frame_uid
     covered = _covered(headers[pet], headers[body]) if same else 0.0
     return Pair(pet, body, headers[body].modality or "", same, covered)
+
+
+def _refuse_other(headers: Sequence[Header], number: int, wanted: tuple[str, ...]) -> None:
+    """Refuse a number that no image has, or an image of another kind; NIfTI tells no modality."""
+    there = 0 <= number < len(headers)
+    other = headers[number].modality if there else None
+    if there and other in (None, *wanted) and _is_volume(headers[number]):
+        return
+    told = _MODALITIES.get(other or "", "no volume") if other not in wanted else "no volume"
+    raise InputError(
+        f"image {number + 1} is {told}\n{listed(headers)}",
+        expected=f"a volume of {' or '.join(wanted)}",
+        remedy="name two of these by their numbers",
+    )
 
 
 def listed(headers: Sequence[Header]) -> str:
