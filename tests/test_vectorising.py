@@ -88,7 +88,9 @@ def test_refusals_leave_nothing(digits: Path, tmp_path: Path) -> None:
         vectorise(digits, tmp_path / "there.npz", Pixels())
     with pytest.raises(UsageError, match=r"the suffix '\.csv'"):
         vectorise(digits, tmp_path / "x.csv", Pixels())
-    with pytest.raises(InputError, match="no image gave any features"):
+    with pytest.raises(
+        InputError, match="none of 1,797 images gave .*: the image has 8 × 8"
+    ):
         vectorise(digits, tmp_path / "x.npz", Patches((9, 9)))
     assert [path.name for path in tmp_path.iterdir()] == ["there.npz"]
     vectorise(digits, tmp_path / "there.npz", Pixels(), overwrite=True)

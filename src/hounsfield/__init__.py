@@ -42,6 +42,16 @@ _PUBLIC = {
     "compare": "hounsfield.workflow",
     "loader": "hounsfield.workflow",
     "read_case": "hounsfield.workflow",
+    "n4": "hounsfield.workflow",
+    "quality": "hounsfield.workflow",
+    "vectorise": "hounsfield.workflow",
+    "pet_ct": "hounsfield.workflow",
+    "temperatures": "hounsfield.workflow",
+    "spectra": "hounsfield.workflow",
+    "correct_bias": "hounsfield.preprocessing.mr.bias_field",
+    "window": "hounsfield.preprocessing.ct.windows",
+    "lungs": "hounsfield.preprocessing.ct.lungs",
+    "register": "hounsfield.preprocessing.pet.registration",
 }
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604  (strings, computed)
 

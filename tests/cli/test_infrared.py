@@ -90,7 +90,9 @@ def test_reflectance_spectrum_and_index(scene: Path, ask: Ask) -> None:
     np.testing.assert_allclose(rows[:, 0], cubes.NM)
     np.testing.assert_allclose(rows[:, 1], truth.mean((1, 2)), rtol=1e-5)
     assert (scene / "s.png").stat().st_size > 1000
-    answer = ask("spectra", *files, "--index", "850,650", "--out", out, "--smooth", "5")
+    answer = ask(
+        "spectra", *files, "--index", "850,650", "--out", out, "--smooth", "5", "--overwrite"
+    )
     assert answer.code == 0, answer.err
     index = (truth[5] - truth[2]) / (truth[5] + truth[2])
     np.testing.assert_allclose(formats.read(out).array[0, 0], index, rtol=1e-4)
@@ -110,3 +112,38 @@ def test_what_does_not_fit_is_refused(scene: Path, hand: Path, ask: Ask) -> None
     assert ask("spectra", scene / "raw.dat", "--index", "nothing").code == 2
     assert "no wavelengths" in ask("spectra", hand).err
     assert "two wavelengths" in ask("spectra", hand, "--bands", "red").err
+
+
+def test_a_file_that_is_none_is_told_as_such(tmp_path: Path, ask: Ask) -> None:
+    for command in ("thermal", "spectra"):
+        ask(command, tmp_path / "gone.jpg").refuses(3, "there is no such file")
+        ask(command, tmp_path).refuses(3, "this is a folder|holds no image")
+    (tmp_path / "note.jpg").write_text("no picture")
+    ask("thermal", tmp_path / "note.jpg").refuses(3, "no known image format")
+
+
+def test_nothing_is_replaced_unasked(hand: Path, scene: Path, ask: Ask) -> None:
+    there = {name: scene / f"there.{name}" for name in ("npy", "png", "csv")}
+    for path in there.values():
+        path.write_text("mine")
+    new = scene / "new.npy"
+    thermal_ = ("thermal", hand, "--out", new)
+    spectra_ = ("spectra", scene / "raw.dat", "--out", new)
+    ask(*thermal_, "--picture", there["png"]).refuses(2, "exists already", "--overwrite")
+    ask("thermal", hand, "--out", there["npy"]).refuses(2, "exists already")
+    ask(*spectra_, "--picture", there["png"]).refuses(2, "exists already")
+    ask(*spectra_, "--table", there["csv"]).refuses(2, "exists already")
+    ask(*spectra_, "--picture", scene / "x.jpg").refuses(2, "suffix '.jpg'", ".png")
+    ask("thermal", hand, "--out", hand, "--overwrite").refuses(2, "no format is written")
+    assert not new.exists()
+    assert {path.read_text() for path in there.values()} == {"mine"}
+    assert ask(*thermal_, "--picture", there["png"], "--overwrite").code == 0
+    assert there["png"].read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_table_that_cannot_be_made_leaves_nothing(scene: Path, ask: Ask) -> None:
+    blind = np.full((7, 4, 5), np.nan, np.float32)
+    cubes.write_envi(scene / "blind.dat", blind, lines=cubes.wavelengths())
+    asked = ("--out", scene / "r.npy", "--table", scene / "t.csv")
+    ask("spectra", scene / "blind.dat", *asked).refuses(3, "no pixel has a known value")
+    assert not (scene / "r.npy").exists()

@@ -60,6 +60,8 @@ def test_a_row_for_each_volume(folder: Path, ask: Ask, tmp_path: Path) -> None:
     assert flat["noise"] == ""
     assert flat["problem"]
     assert "mustermann.nii.gz" in ask("quality", folder, "--phi").said
+    ask("quality", folder, "--csv", tmp_path / "out.csv").refuses(2, "exists already")
+    assert (tmp_path / "out.csv").read_text() == text
 
 
 def test_one_file_and_nothing(folder: Path, ask: Ask, tmp_path: Path) -> None:

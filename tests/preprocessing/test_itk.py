@@ -10,13 +10,18 @@ from SimpleITK import ProcessObject
 from hounsfield.preprocessing.itk import one_thread
 
 
+def failing() -> None:
+    with one_thread():
+        assert ProcessObject.GetGlobalDefaultNumberOfThreads() == 1
+        raise ZeroDivisionError
+
+
 def test_the_number_is_put_back_also_after_an_error() -> None:
     before = ProcessObject.GetGlobalDefaultNumberOfThreads()
     ProcessObject.SetGlobalDefaultNumberOfThreads(3)
     try:
-        with pytest.raises(ZeroDivisionError), one_thread():
-            assert ProcessObject.GetGlobalDefaultNumberOfThreads() == 1
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            failing()
         assert ProcessObject.GetGlobalDefaultNumberOfThreads() == 3
     finally:
         ProcessObject.SetGlobalDefaultNumberOfThreads(before)

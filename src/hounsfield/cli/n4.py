@@ -38,15 +38,15 @@ def n4(
     overwrite
         Replace what exists.
     """
+    from hounsfield import workflow
     from hounsfield.cli.console import Terminal
     from hounsfield.preprocessing.mr.bias_field import N4
-    from hounsfield.workflow.preparing import correct_bias
 
     terminal = Terminal(times=False)
     how = N4(shrink, (iterations,) * levels)
     with terminal.stage("n4"):
         terminal.tell("fitting the field", 0, None)
-        found = correct_bias(source, target, how, mask=mask, picture=figure, overwrite=overwrite)
+        found = workflow.n4(source, target, how, mask=mask, figure=figure, overwrite=overwrite)
     for channel, (before, after) in enumerate(zip(found.cv_before, found.cv_after, strict=True)):
         which = f", channel {channel}" if len(found.cv_before) > 1 else ""
         terminal.say(f"coefficient of variation{which}: {before:.4f} -> {after:.4f}")

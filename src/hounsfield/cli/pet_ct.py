@@ -45,10 +45,11 @@ def pet_ct(
     """
     from rich.console import Console
 
-    from hounsfield.preprocessing.pet.pet_ct import Wanted, convert
+    from hounsfield import workflow
+    from hounsfield.preprocessing.pet.pet_ct import Wanted
 
     wanted = Wanted(grid, register, suv, pet, body)
-    made = convert(folder, target, wanted, figure=figure, overwrite=overwrite)
+    made = workflow.pet_ct(folder, target, wanted, figure=figure, overwrite=overwrite)
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"{target}: {made.image}", markup=False)
     if made.pair.same_frame:

@@ -15,11 +15,13 @@ COLUMNS = ("noise", "from", "SNR", "variation", "ghost", "streaks", "blur", "ent
 WIDTH = 110  # where a terminal is narrower, it breaks the lines: no number is cut
 
 
-def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> None:
+def quality(
+    path: Path, /, *, csv: Path | None = None, phi: bool = False, overwrite: bool = False
+) -> None:
     """Measure noise, signal-to-noise ratio, motion and ghosting of each volume.
 
     Ghost, streaks, blur and entropy grow with artefacts, and rank images of one kind only; ghost
-    and streaks need air around the body. Values in HU have noise alone.
+    and streaks need air around the body. Values in HU, SUV or °C have noise alone.
 
     Parameters
     ----------
@@ -29,15 +31,17 @@ def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> Non
         Write all rows as a table, too.
     phi
         Show names of files that may be people's.
+    overwrite
+        Replace what exists.
     """
     from rich.console import Console
 
+    from hounsfield import workflow
     from hounsfield.cli.console import Terminal
-    from hounsfield.workflow.preparing import measure, save_measured
 
     terminal = Terminal(times=False)
     with terminal.stage("quality"):
-        measured = list(measure(path, names=phi, watch=terminal))
+        measured = workflow.quality(path, csv=csv, names=phi, overwrite=overwrite, watch=terminal)
     wide = Console(width=max(terminal.out.width, WIDTH), highlight=False)
     wide.print(_table(measured[:MOST_SHOWN]))
     if len(measured) > MOST_SHOWN:
@@ -46,7 +50,6 @@ def quality(path: Path, /, *, csv: Path | None = None, phi: bool = False) -> Non
         if one.problem:
             terminal.say(f"image {one.image}: {one.problem}")
     if csv:
-        save_measured(measured, csv)
         terminal.say(str(csv))
 
 

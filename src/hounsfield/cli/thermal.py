@@ -24,6 +24,7 @@ def thermal(
     air: Literal["halved", "whole"] | None = None,
     picture: Path | None = None,
     out: Path | None = None,
+    overwrite: bool = False,
 ) -> None:
     """Temperatures of a radiometric JPEG, in °C; what is not given is taken from the camera.
 
@@ -51,38 +52,28 @@ def thermal(
         Write a PNG: the camera's own picture beside the map of temperatures with its scale.
     out
         Write the map of temperatures (.nii.gz, .tif, .npy, …).
+    overwrite
+        Replace what exists.
     """
-    from hounsfield import formats
+    from hounsfield import workflow
     from hounsfield.formats import thermal as radiometric
-    from hounsfield.preprocessing import figures
-    from hounsfield.preprocessing.infrared import figures as infrared_figures
+    from hounsfield.workflow.infrared import Outputs
 
     asked = radiometric.Parameters(
         emissivity, distance, reflected, atmosphere, humidity, window, window_transmission, air
     )
-    image = radiometric.temperatures(file, asked)
-    rows = _rows(image, asked, radiometric.camera(file).model)
-    if out is not None:
-        formats.write(image, out)
-        rows.append(("written", str(out)))
-    if picture is not None:
-        figures.save(infrared_figures.temperature_figure(file, image), picture)
-        rows.append(("picture", str(picture)))
-    print_rows(rows)
+    outputs = Outputs(image=out, picture=picture, overwrite=overwrite)
+    image = workflow.temperatures(file, asked, outputs)
+    written = [("written", str(out))] if out else []
+    drawn = [("picture", str(picture))] if picture else []
+    print_rows([*_rows(image, asked, radiometric.camera(file).model), *written, *drawn])
 
 
 def _rows(image: Image, asked: Parameters, model: str | None) -> list[tuple[str, str]]:
     import numpy as np
 
-    from hounsfield.errors import UsageError
-
     celsius = image.array[0, 0]
     known = celsius[np.isfinite(celsius)]
-    if not known.size:
-        raise UsageError(
-            "with these parameters no pixel has a temperature",
-            remedy="check emissivity, reflected and window_transmission",
-        )
     y, x = np.unravel_index(int(np.nanargmax(celsius)), celsius.shape)
     rows = [
         ("camera", model or "its name is not in the file"),

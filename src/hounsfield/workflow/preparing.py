@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.errors import HounsfieldError, InputError, UsageError
+from hounsfield.errors import HounsfieldError, InputError
+from hounsfield.files import refuse_existing
 from hounsfield.progress import SILENT, Watch
+from hounsfield.workflow.data import Data
 
 if TYPE_CHECKING:
     from hounsfield.formats.contract import Source
@@ -16,36 +17,36 @@ if TYPE_CHECKING:
     from hounsfield.preprocessing.mr.quality import Quality
 
 
-def correct_bias(
-    source: Path,
-    target: Path,
-    how: N4,
+def n4(
+    source: Data,
+    target: Data,
+    how: N4 | None = None,
     *,
-    mask: Path | None = None,
-    picture: Path | None = None,
+    mask: Data | None = None,
+    figure: Path | None = None,
     overwrite: bool = False,
 ) -> BiasCorrected:
     """Read an MR volume, divide it by its bias field, write it, and draw it if asked to.
 
     Raises:
         UsageError: a file is there already, or no format writes its suffix.
-        InputError, GeometryError: as `preprocessing.mr.bias_field.correct_bias`.
+        InputError, GeometryError: as `correct_bias`.
     """
     from hounsfield import formats
-    from hounsfield.preprocessing.mr.bias_field import correct_bias as correct
+    from hounsfield.preprocessing.figures import refuse_suffix, save
+    from hounsfield.preprocessing.mr.bias_field import correct_bias
 
+    target = Path(target)
     formats.format_of(target)
-    for path in filter(None, (target, picture)):
-        if path.exists() and not overwrite:
-            raise UsageError("exists already", file=path, remedy="--overwrite replaces it")
+    refuse_suffix(figure)
+    refuse_existing((target, figure), overwrite=overwrite)
     image = formats.read(str(source))
-    found = correct(image, formats.read(str(mask)) if mask else None, how)
+    found = correct_bias(image, formats.read(str(mask)) if mask else None, how)
     formats.write(found.image, target)
-    if picture:
-        from hounsfield.preprocessing.figures import save
-        from hounsfield.preprocessing.mr.bias_figure import figure
+    if figure:
+        from hounsfield.preprocessing.mr.bias_figure import figure as drawn
 
-        save(figure(image, found), picture)
+        save(drawn(image, found), figure)
     return found
 
 
@@ -76,31 +77,46 @@ class Measured:
         }
 
 
-def measure(path: Path, *, names: bool = False, watch: Watch = SILENT) -> Iterator[Measured]:
+def quality(
+    data: Data,
+    *,
+    csv: Path | None = None,
+    names: bool = False,
+    overwrite: bool = False,
+    watch: Watch = SILENT,
+) -> list[Measured]:
     """The quality of an image, or of each in a file or folder, one in memory at a time.
 
     Names of files that may be those of people are left out unless `names` asks for them.
+    `csv` is a table to write.
 
     Raises:
+        UsageError: the table is there already.
         InputError: there is no image.
     """
+    refuse_existing((csv,), overwrite=overwrite)
+    path = Path(data)
     sources = _sources(path)
+    rows = []
     for number, source in enumerate(sources, 1):
         watch.tell("measuring", number - 1, len(sources))
-        yield _measured(number, source, path, names=names)
+        rows.append(_measured(number, source, path, names=names))
+    if csv is not None:
+        _save(rows, csv)
+    return rows
 
 
-def save_measured(measured: list[Measured], path: Path) -> None:
-    """Write the rows as CSV, whole or not at all."""
-    import csv
+def _save(rows: list[Measured], path: Path) -> None:
+    """As CSV, whole or not at all."""
+    from csv import DictWriter
     from io import StringIO
 
     from hounsfield.files import write_text
 
     text = StringIO()
-    writer = csv.DictWriter(text, list(measured[0].row()), lineterminator="\n")
+    writer = DictWriter(text, list(rows[0].row()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(one.row() for one in measured)
+    writer.writerows(one.row() for one in rows)
     write_text(path, text.getvalue())
 
 
@@ -122,7 +138,7 @@ def _sources(path: Path) -> list[Source]:
 def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measured:
     from hounsfield import formats
     from hounsfield.catalog.pseudonym import plain_path
-    from hounsfield.preprocessing.mr.quality import quality
+    from hounsfield.preprocessing.mr.quality import quality as quality_of
 
     inside = source.file.relative_to(path) if path.is_dir() else Path(source.file.name)
     shown = Path(f"{inside}#{source.member}") if source.member else inside
@@ -132,6 +148,6 @@ def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measur
         image = formats.read(source)
         c, z, y, x = image.shape
         size = f"{x}×{y}×{z}" + (f"×{c}" if c > 1 else "")
-        return Measured(number, name, size, quality(image))
+        return Measured(number, name, size, quality_of(image))
     except HounsfieldError as error:
         return Measured(number, name, size, None, error.problem)

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hounsfield.errors import HounsfieldError, InputError, StorageError, UsageError
-from hounsfield.files import storage_error
+from hounsfield.files import refuse_existing, storage_error
 from hounsfield.progress import SILENT, Watch
 from hounsfield.workflow.data import Data, beside_run, catalog_of
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from hounsfield.image import Image
     from hounsfield.preprocessing.matrix import Matrix
     from hounsfield.preprocessing.vectorise import Features
+
+
+MOST_REASONS = 3
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,7 @@ def vectorise(
 
     out = Path(out)
     refuse_suffix(out)
-    if out.exists() and not overwrite:
-        raise UsageError("exists already", file=out, remedy="--overwrite replaces it")
+    refuse_existing((out,), overwrite=overwrite)
     catalog = catalog_of([data], beside_run(out.with_suffix("")), watch, keep_ids=keep_ids)
     _refuse_sizes(catalog, how)
     try:
@@ -68,6 +70,7 @@ def vectorise(
             matrix = Matrix(Path(scratch))
             try:
                 aside = _filled(matrix, catalog, how, watch)
+                _refuse_empty(matrix, aside, out)
                 matrix.save(out, _words(catalog), places=isinstance(how, Patches))
             finally:
                 matrix.close()
@@ -92,6 +95,15 @@ def _filled(matrix: Matrix, catalog: Catalog, how: Features, watch: Watch) -> li
         except HounsfieldError as error:
             aside.append((case, error.problem))
     return aside
+
+
+def _refuse_empty(matrix: Matrix, aside: list[tuple[str, str]], out: Path) -> None:
+    if not matrix.height:
+        reasons = sorted({reason for _, reason in aside})
+        raise InputError(
+            f"none of {len(aside):,} images gave any features: {'; '.join(reasons[:MOST_REASONS])}",
+            file=out,
+        )
 
 
 def _read(sources: dict[str, Source]) -> Image:

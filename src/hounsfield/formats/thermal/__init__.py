@@ -123,7 +123,7 @@ def temperatures(path: str | Path, parameters: Parameters | None = None) -> Imag
             without calibration, or a signal whose temperatures are absurd in both byte orders.
         UsageError: parameters that no scene has.
     """
-    path = Path(path)
+    path = _there(path)
     with refusing(path, "the temperatures"):
         found = _records(path)
         if not flir_records.is_whole(path):
@@ -151,8 +151,17 @@ def camera(path: str | Path) -> Camera:
     Raises:
         FormatError: no radiometric data, or no usable calibration.
     """
-    with refusing(Path(path), "the camera's record"):
-        return _camera(_records(Path(path)))
+    path = _there(path)
+    with refusing(path, "the camera's record"):
+        return _camera(_records(path))
+
+
+def _there(path: str | Path) -> Path:
+    """A file that can be opened; what is none is refused in the words of all formats."""
+    from hounsfield.formats import sniff as known
+
+    known(path)
+    return Path(path)
 
 
 def _camera(found: Records) -> Camera:

@@ -70,7 +70,8 @@ def correct_bias(image: Image, mask: Image | None = None, how: N4 | None = None)
     does. The grid is the image's own, exactly. A single slice is corrected as a picture.
 
     Raises:
-        InputError: values of another machine (HU, SUV, °C, colours), not finite, not above 0 in most of the mask, or too few.
+        InputError: values of another machine (HU, SUV, °C, colours), not finite, not above 0 in
+            most of the mask, or too few.
         GeometryError: the mask lies on another grid.
     """
     how = how or N4()

@@ -30,7 +30,7 @@ MARGIN = 3  # voxels from the body that are not counted as air
 
 @dataclass(frozen=True)
 class Noise:
-    """`sigma` in the image's own unit, of one channel; `snr` in the body, None where the unit is no MR's.
+    """`sigma` in the image's own unit, of one channel; `snr` in the body, None of what is no MR.
 
     `why` tells why the air was not used.
     """

@@ -14,7 +14,6 @@ from hounsfield.preprocessing.mr.bias_field import variation
 from hounsfield.preprocessing.mr.noise import Method, noise
 from hounsfield.preprocessing.mr.units import other_than_mr
 
-
 Axis = Literal["x", "y"]
 
 
