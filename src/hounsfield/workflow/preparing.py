@@ -44,7 +44,7 @@ def n4(
     found = correct_bias(image, formats.read(str(mask)) if mask else None, how)
     formats.write(found.image, target)
     if figure:
-        from hounsfield.preprocessing.mr.bias_figure import figure as drawn
+        from hounsfield.reports.bias_figure import figure as drawn
 
         save(drawn(image, found), figure)
     return found

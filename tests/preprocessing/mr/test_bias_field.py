@@ -12,7 +12,6 @@ from hounsfield.errors import GeometryError, InputError
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import RGB, Channel, Image
 from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected, correct_bias, variation
-from hounsfield.preprocessing.mr.bias_figure import figure, upright
 
 AFFINE = np.array([[-1.9, 0.3, 0, 60], [0.3, 1.9, 0.2, -55], [0, -0.1, 4, 10], [0, 0, 0, 1.0]])
 
@@ -121,37 +120,6 @@ def test_what_is_no_mr_is_refused(biased: Image) -> None:
         correct_bias(Image(biased.array[:, :3]))
     with pytest.raises(InputError, match="shrink factor of 0"):
         N4(shrink=0)
-
-
-@pytest.mark.parametrize("codes", ["RAS", "LPS", "LAS", "SPL", "PIR", "ASL"])
-def test_the_figure_has_the_body_upright(codes: str) -> None:
-    """Front or head above, the patient's right (or front) at the left, from any storage."""
-    import nibabel as nib
-
-    array = np.zeros((5, 6, 7), np.float32)
-    array[4, 5, 3] = 1  # x: right, y: front, z: middle
-    ras = nib.Nifti1Image(array, np.diag([1, 1, 3, 1]))
-    stored = nib.orientations.axcodes2ornt(codes)
-    image = interop.from_nibabel(
-        ras.as_reoriented(nib.orientations.ornt_transform(nib.io_orientation(ras.affine), stored))
-    )
-    picture, aspect, sides = upright(image)
-    assert picture.shape == (6, 5)
-    assert picture[0, 0] == 1
-    assert (aspect, sides) == (1, ("R", "P"))
-
-
-def test_the_figure_shows_the_three(biased: Image, found: BiasCorrected) -> None:
-    drawn = figure(biased, found)
-    panels = [axis for axis in drawn.axes if axis.images and axis.get_title()]
-    assert [axis.get_title().partition(" ")[0].strip(":") for axis in panels] == [
-        "before",
-        "field",
-        "after",
-    ]
-    before, field, after = (np.asarray(axis.images[0].get_array()) for axis in panels)
-    np.testing.assert_allclose(after * field, before, rtol=1e-5)
-    assert panels[0].images[0].get_clim() == panels[2].images[0].get_clim()
 
 
 def test_a_real_brain(real_data: Path) -> None:

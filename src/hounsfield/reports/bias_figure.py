@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
 from hounsfield.preprocessing.figures import INK, SMALL, TITLE
 from hounsfield.preprocessing.mr.bias_field import BiasCorrected
+from hounsfield.reports.planes import Cut, cut, sides_known
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-UPWARDS, LEFTWARDS = "SAR", "RAS"  # what points up and left in a picture, the first that there is
-OPPOSITE = dict(zip("LRAPSI", "RLPAIS", strict=True))
 
 
 def figure(before: Image, found: BiasCorrected) -> Figure:
@@ -27,8 +24,10 @@ def figure(before: Image, found: BiasCorrected) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    slices = [upright(one)[0] for one in (before, found.field, found.image)]
-    _, aspect, (left, below) = upright(before)
+    cuts = [middle(one) for one in (before, found.field, found.image)]
+    slices, (across, down) = [one.pixels for one in cuts], cuts[0].step
+    left, _, _, below = list(cuts[0].edges if sides_known(before) else "") or [""] * 4
+    aspect = down / across
     grey = {
         "cmap": "gray",
         "vmin": min(0.0, float(slices[0].min())),
@@ -54,29 +53,10 @@ def figure(before: Image, found: BiasCorrected) -> Figure:
     return drawn
 
 
-def upright(image: Image) -> tuple[NDArray[Any], float, tuple[str, str]]:
-    """The middle slice across the thickest axis, rows over columns, as a radiologist turns it.
-
-    Also the pixels' height over width, and the letters of the sides at the left and below.
-    """
-    if not isinstance(image.geometry, Patient):
-        return image.array[0, image.shape[1] // 2], 1.0, ("", "")
-    spacing, codes = image.geometry.spacing, image.geometry.orientation
-    through = int(np.argmax(spacing)) if max(spacing) > 1.2 * min(spacing) else 2
-    plane = np.take(image.array[0].transpose(2, 1, 0), image.shape[3 - through] // 2, axis=through)
-    kept = [axis for axis in range(3) if axis != through]
-    # Rows run along the first of S, A, R (or the side opposite) that lies in the plane.
-    rows = min(kept, key=lambda axis: UPWARDS.index(_positive(codes[axis])))
-    columns = next(axis for axis in kept if axis != rows)
-    plane = plane if rows < columns else plane.T
-    if codes[rows] in UPWARDS:  # an index that grows upwards is turned over
-        plane = plane[::-1]
-    if codes[columns] in LEFTWARDS:
-        plane = plane[:, ::-1]
-    left = _positive(codes[columns])
-    return plane, spacing[rows] / spacing[columns], (left, OPPOSITE[_positive(codes[rows])])
-
-
-def _positive(code: str) -> str:
-    """R, A or S for a letter of that axis."""
-    return code if code in "RAS" else OPPOSITE[code]
+def middle(image: Image) -> Cut:
+    """The first channel's middle slice across the thickest voxels, as a radiologist turns it."""
+    through = 2
+    if isinstance(image.geometry, Patient):
+        spacing = image.geometry.spacing
+        through = int(np.argmax(spacing)) if max(spacing) > 1.2 * min(spacing) else 2
+    return cut(image.array[:1], image.geometry, through, image.shape[3 - through] // 2)
