@@ -157,6 +157,14 @@ def test_a_matrix_that_is_none_is_refused(pair: Path) -> None:
         savemat(pair.with_suffix(".mat"), {"mat": wrong})
         with pytest.raises(GeometryError, match="not one matrix"):
             formats.read(pair)
+    savemat(pair.with_suffix(".mat"), {"mat": np.zeros((4, 4))})
+    with pytest.raises(GeometryError) as caught:
+        formats.read(pair)
+    assert caught.value.file == pair.with_suffix(".mat")
+    for text in ({"mat": np.eye(4) * 1j}, {"mat": np.array([["a"]])}):
+        savemat(pair.with_suffix(".mat"), text)
+        with pytest.raises(FormatError, match="SPM's matrix"):
+            formats.read(pair)
     pair.with_suffix(".mat").write_bytes(b"no matrix")
     with pytest.raises(FormatError, match="SPM's matrix"):
         formats.read(pair)

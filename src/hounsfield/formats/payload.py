@@ -164,12 +164,9 @@ def after_lines(file: Path, start: int, lines: int) -> int:
         return raw.tell()
 
 
-def deflated(raw: IO[bytes]) -> io.RawIOBase:
-    """A zlib (or gzip) stream, decoded."""
-    return _Deflated(raw)
-
-
 class _Deflated(io.RawIOBase):
+    """A zlib (or gzip) stream, decoded."""
+
     def __init__(self, raw: IO[bytes]) -> None:
         from isal import isal_zlib
 
@@ -210,7 +207,7 @@ def _hex(raw: IO[bytes]) -> Any:
 _STREAMS: dict[str, Callable[[IO[bytes]], Any]] = {
     "raw": lambda raw: raw,
     "gzip": _gzip,
-    "zlib": deflated,
+    "zlib": _Deflated,
     "bzip2": _bzip2,
     "hex": _hex,
 }

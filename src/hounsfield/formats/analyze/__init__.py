@@ -17,6 +17,7 @@ Mayo Clinic, dbh.h (ANALYZE 7.5 file format); J. Ashburner, spm_vol_ana.m of SPM
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from hounsfield.formats.nifti.voxels import Voxels
 from hounsfield.formats.nifti.writing import CALIBRATIONS, NO_GEOMETRY
 from hounsfield.formats.places import patient
 from hounsfield.formats.streams import beginning, is_gzip
-from hounsfield.geometry import Geometry, Plane, shifted
+from hounsfield.geometry import Geometry, Patient, Plane, shifted
 from hounsfield.image import Channel, Image
 
 SUFFIX = ".hdr"
@@ -76,6 +77,11 @@ class _Opened:
     fields: Any
     dim: tuple[int, ...]  # x, y, z and those behind, 1 where unused
     voxels: Voxels
+
+    @cached_property
+    def place(self) -> tuple[Geometry, str]:
+        """Where the voxels are, and what says so: "spm", "none", or slices that contradict."""
+        return _geometry(self)
 
     @property
     def sizes(self) -> NDArray[np.float64]:
@@ -198,7 +204,7 @@ def _header(source: Source, opened: _Opened) -> Header:
     first, last = frame_range(source, opened.dim[2])
     names = ("real", "imaginary") if opened.voxels.numbers == 2 else ("",)
     channels = tuple(Channel(name) for _ in range(opened.voxels.shape[0]) for name in names)
-    geometry, method = _geometry(opened)
+    geometry, method = opened.place
     slope, intercept = opened.voxels.scaling
     words = f"Analyze 7.5, {opened.voxels.dtype.newbyteorder('=')}"
     words += f" × {slope:g} + {intercept:g}" if (slope, intercept) != (1, 0) else ""
@@ -216,10 +222,9 @@ def _header(source: Source, opened: _Opened) -> Header:
 
 
 def _geometry(opened: _Opened) -> tuple[Geometry, str]:
-    """Where the voxels are, and what says so: "spm", "none", or slices that contradict."""
-    matrix = _matrix_beside(opened.file)
-    if matrix is not None:
-        return patient(matrix, opened.file), "spm"
+    spm = _matrix_beside(opened.file)
+    if spm is not None:
+        return spm, "spm"
     slices = _SLICES.get(int(opened.fields["orient"]))
     if slices is not None:
         return None, slices
@@ -248,8 +253,8 @@ def conventional(
     return affine
 
 
-def _matrix_beside(header_file: Path) -> NDArray[np.float64] | None:
-    """The affine from SPM's x.mat: `mat`, or SPM99's `M`, which knows no flip; voxels from 1."""
+def _matrix_beside(header_file: Path) -> Patient | None:
+    """The grid from SPM's x.mat: `mat`, or SPM99's `M`, which knows no flip; voxels from 1."""
     stem = header_file.with_suffix("") if header_file.suffix.lower() == ".gz" else header_file
     file = stem.with_suffix(".mat")
     if not file.is_file() or not 0 < file.stat().st_size <= _MAT_BYTES:
@@ -258,10 +263,10 @@ def _matrix_beside(header_file: Path) -> NDArray[np.float64] | None:
 
     with refusing(file, "SPM's matrix", "remove it, if it does not belong to the image"):
         found = loadmat(file, variable_names=("mat", "M"))
-    name = "mat" if "mat" in found else "M"
-    if name not in found:
-        return None
-    matrices = np.asarray(found[name], np.float64)
+        name = "mat" if "mat" in found else "M"
+        if name not in found:
+            return None
+        matrices = np.asarray(found[name]).astype(np.float64, casting="safe")
     first = matrices[..., 0] if matrices.ndim == 3 else matrices
     if first.shape != (4, 4) or (matrices.ndim == 3 and (matrices != first[..., None]).any()):
         raise GeometryError(
@@ -272,13 +277,13 @@ def _matrix_beside(header_file: Path) -> NDArray[np.float64] | None:
         )
     from_one = np.eye(4)
     from_one[:3, 3] = 1
-    affine: NDArray[np.float64] = first @ from_one
-    return affine if name == "mat" else np.diag([-1.0, 1, 1, 1]) @ affine
+    unflipped = np.diag([1.0 if name == "mat" else -1.0, 1, 1, 1])
+    return patient(unflipped @ first @ from_one, file)
 
 
 def _stored(opened: _Opened) -> dict[str, object]:
     slope, intercept = opened.voxels.scaling
-    method = _geometry(opened)[1]
+    method = opened.place[1]
     return {
         "format": "analyze",
         "dtype": opened.voxels.dtype.newbyteorder("=").name,

@@ -22,7 +22,6 @@ from hounsfield.formats.nifti import writing as nifti_write
 from hounsfield.formats.nifti.fields import (
     COLOUR,
     COMPLEX,
-    LAYOUTS,
     MAGIC_1,
     MAGIC_2,
     PAIR_1,
@@ -125,15 +124,12 @@ def _opened(source: Source) -> tuple[Fields, Voxels]:
     data = path
     if bytes(fields.values["magic"]).startswith((b"ni1", b"ni2")):
         data = (source if len(source.paths) == 2 else nifti_pair.source_of(path)).files[1]
-    elif fields.offset < LAYOUTS_SIZE[fields.version]:
+    elif fields.offset < fields.size:
         raise FormatError(f"vox_offset {fields.offset} lies inside the header", file=path)
     shape = (fields.planes, fields.dim[2], fields.dim[1], fields.dim[0])
     voxels = Voxels(data, fields.offset, fields.dtype, shape, fields.numbers, fields.scaling)
     voxels.check()
     return fields, voxels
-
-
-LAYOUTS_SIZE = dict(zip((1, 2), LAYOUTS, strict=True))  # version -> bytes of its header
 
 
 def _header(source: Source, fields: Fields, voxels: Voxels) -> Header:

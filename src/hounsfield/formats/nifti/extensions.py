@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hounsfield.errors import FormatError
-from hounsfield.formats.nifti.fields import LAYOUTS, Fields
+from hounsfield.formats.nifti.fields import Fields
 from hounsfield.formats.nifti.pair import start_of
 from hounsfield.formats.remarks import KEY, parsed, said_of
 from hounsfield.image import Channel
@@ -34,12 +34,11 @@ def read(fields: Fields) -> Extensions:
     """The extensions of a header; what is malformed counts as not read."""
     if not fields.extended:
         return Extensions()
-    size = tuple(LAYOUTS)[fields.version - 1] + 4
     single = bytes(fields.values["magic"]).startswith(b"n+")
     end = min(fields.offset, _MOST) if single else _MOST
     count = 0
     channels: tuple[Channel, ...] = ()
-    for code, content in _blocks(start_of(fields.file, end)[size:], fields.order):
+    for code, content in _blocks(start_of(fields.file, end)[fields.size + 4 :], fields.order):
         own = _channels(content, fields.channels) if code == _COMMENT else ()
         channels, count = own or channels, count + (not own)
     return Extensions(count, channels)

@@ -92,6 +92,11 @@ class Fields:
     extended: bool = False  # extensions follow the header
 
     @property
+    def size(self) -> int:
+        """Bytes of the header."""
+        return int(self.values["sizeof_hdr"])
+
+    @property
     def datatype(self) -> int:
         return int(self.values["datatype"])
 

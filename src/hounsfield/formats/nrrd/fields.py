@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ class Nrrd:
             )  # fmt: skip
         return found
 
-    @property
+    @cached_property
     def directions(self) -> list[NDArray[np.float64] | None]:
         """The step along each axis in space; None for an axis that has none."""
         text = self.fields.get("spacedirections", "")
@@ -94,7 +95,7 @@ class Nrrd:
             for one in found
         ]
 
-    @property
+    @cached_property
     def spatial(self) -> list[int]:
         """The axes that become x, y, z: those with directions, else those that say so."""
         steps = self.directions
@@ -110,7 +111,7 @@ class Nrrd:
         ]
         return found[:3]
 
-    @property
+    @cached_property
     def timed(self) -> list[bool]:
         """Which axes lie along the fourth axis of a space with time."""
         return [
