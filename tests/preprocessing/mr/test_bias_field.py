@@ -13,6 +13,7 @@ from hounsfield.geometry import Patient, Plane
 from hounsfield.image import RGB, Channel, Image
 from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected, correct_bias, variation
 
+QUICK = N4(shrink=2, iterations=(30, 30, 30))
 AFFINE = np.array([[-1.9, 0.3, 0, 60], [0.3, 1.9, 0.2, -55], [0, -0.1, 4, 10], [0, 0, 0, 1.0]])
 
 
@@ -33,7 +34,7 @@ def biased() -> Image:
 
 @pytest.fixture(scope="module")
 def found(biased: Image) -> BiasCorrected:
-    return correct_bias(biased, how=N4(shrink=2))
+    return correct_bias(biased, how=QUICK)
 
 
 def test_a_known_field_is_found(found: BiasCorrected) -> None:
@@ -51,16 +52,14 @@ def test_image_times_field_is_what_was_given(found: BiasCorrected, biased: Image
     assert np.log(found.field.array[0][inside]).mean() == pytest.approx(0, abs=1e-5)
 
 
-@pytest.mark.parametrize("threads", [1, 5])
-def test_the_same_with_any_number_of_threads(
-    threads: int, found: BiasCorrected, biased: Image
-) -> None:
+def test_the_same_with_any_number_of_threads(found: BiasCorrected, biased: Image) -> None:
     from SimpleITK import ProcessObject
 
+    threads = 5
     before = ProcessObject.GetGlobalDefaultNumberOfThreads()
     ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
     try:
-        again = correct_bias(biased, how=N4(shrink=2))
+        again = correct_bias(biased, how=QUICK)
         assert ProcessObject.GetGlobalDefaultNumberOfThreads() == threads
     finally:
         ProcessObject.SetGlobalDefaultNumberOfThreads(before)
@@ -83,7 +82,7 @@ def test_channels_have_their_own_fields_and_keep_their_names(biased: Image) -> N
 
 def test_a_slice_is_a_picture(biased: Image) -> None:
     one = Image(biased.array[:, 8:9], Plane((2, 2)))
-    found = correct_bias(one, how=N4(shrink=2))
+    found = correct_bias(one, how=QUICK)
     assert found.image.geometry == Plane((2, 2))
     assert found.cv_after[0] < found.cv_before[0]
 
@@ -134,7 +133,7 @@ def test_a_real_brain(real_data: Path) -> None:
 
 def test_a_real_diffusion_image(real_data: Path) -> None:
     image = formats.read(real_data / "minc" / "mincex_diff-B0.mnc")
-    found = correct_bias(image, how=N4(shrink=8, iterations=(20, 20, 20)))
+    found = correct_bias(image, how=N4(shrink=8, iterations=(10, 10)))
     assert found.cv_after[0] < found.cv_before[0]
     assert np.array_equal(found.image.geometry.affine, image.geometry.affine)
 

@@ -83,7 +83,7 @@ def test_on_the_cts_grid_the_ct_stays_as_it_is(study: Path) -> None:
 
 
 def test_a_shift_is_registered_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registration, "SAMPLES", 20_000)
+    monkeypatch.setattr(registration, "SAMPLES", 10_000)
     moved = {"shift": (20.0, -12.0, 25.0), "turn": (0.0, 0.0, 6.0), "other_frame": True}
     make(tmp_path / "data", COARSE.model_copy(update=moved))
     sources = contents(tmp_path / "data").sources

@@ -18,14 +18,14 @@ from hounsfield.image import Image
 from hounsfield.preprocessing.pet import registration
 from hounsfield.preprocessing.pet.registration import Registration, moved, register
 
-PLANTED = Settings(voxel=10, shift=(12.0, -9.0, 15.0), turn=(3.0, -4.0, 5.0))
+PLANTED = Settings(voxel=12, shift=(12.0, -9.0, 15.0), turn=(3.0, -4.0, 5.0))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_samples() -> Iterator[None]:
     """Enough for this small phantom, and quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registration, "SAMPLES", 20_000)
+        patch.setattr(registration, "SAMPLES", 10_000)
         yield
 
 
