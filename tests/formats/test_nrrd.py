@@ -361,6 +361,24 @@ def test_a_wrong_place_is_refused(tmp_path: Path, old: str, new: str) -> None:
     assert caught.value.file == path
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "space: RAS\nspacings: 0.5 0.8 1.2\n",
+        "space: LPS\nspacings: 0.5 0.8 1.2\nspace origin: (1,2,3)\n",
+        "space dimension: 3\nspacings: 0.5 0.8 1.2\nspace origin: (1,2,3)\n",
+        OBLIQUE.format(space="LPS") + "spacings: 5 8 12\n",
+    ],
+)
+def test_spacings_that_contradict_the_space_are_refused(tmp_path: Path, fields: str) -> None:
+    """ITK refuses them too: the definition has directions or spacings of an axis, not both."""
+    path = nrrd(tmp_path / "x.nrrd", fields)
+    with pytest.raises(GeometryError):
+        formats.read(path)
+    with pytest.raises(RuntimeError, match="spacing"):
+        sitk.ReadImage(path)
+
+
 @pytest.mark.parametrize("encoding", ENCODED)
 def test_cut_and_bent_files(tmp_path: Path, encoding: str) -> None:
     path = nrrd(tmp_path / "x.nrrd", OBLIQUE.format(space="LPS"), ENCODED[encoding],

@@ -24,6 +24,7 @@ _SPACES: dict[str, tuple[int, int, int] | None] = {
     "scanner-xyz": None, "3d-right-handed": None,
 }  # fmt: skip
 _LPS = (-1, -1, 1)
+_APART = 1e-3  # of a voxel size said twice
 _MILLIMETRES = {"mm": 1.0, "millimeter": 1.0, "millimeters": 1.0, "cm": 10.0, "m": 1000.0,
                 "um": 1e-3, "µm": 1e-3, "micron": 1e-3, "microns": 1e-3, "nm": 1e-6,
                 "": 1.0, "???": 1.0}  # fmt: skip
@@ -45,6 +46,9 @@ def geometry_of(nrrd: Nrrd) -> tuple[Geometry, str]:
     if len({len(step) for step in steps if step is not None}) != 1:
         raise _wrong(nrrd, "the space directions are of different dimensions")
     vectors = np.array([step for step in steps if step is not None])
+    sizes = np.array([nrrd.reals("spacings")[i] for i in nrrd.spatial])
+    if (np.abs(np.abs(sizes) - np.linalg.norm(vectors, axis=1)) > _APART * np.abs(sizes)).any():
+        raise _wrong(nrrd, f"spacings {sizes.tolist()} are not the lengths of the directions")
     signs = _signs(nrrd)
     origin = nrrd.fields.get("spaceorigin")
     start = vector_of(origin, "space origin", nrrd.file) if origin else np.zeros(vectors.shape[1])
@@ -100,6 +104,8 @@ def _from_sizes(nrrd: Nrrd) -> Geometry:
         return None
     if any(not np.isfinite(size) or size == 0 for size in np.array(sizes)[~missing]):
         raise _wrong(nrrd, f"voxel sizes {sizes}")
+    if {"space", "spacedimension", "spaceorigin"} & set(nrrd.fields):
+        raise _wrong(nrrd, "the header names a space, and gives sizes instead of directions in it")
     if len(axes) == 2 or missing[2]:
         return Plane((abs(sizes[0]), abs(sizes[1])), _remark(nrrd).calibration)
     ras_from_voxel = np.diag([*(np.array(sizes) * _LPS), 1.0])
