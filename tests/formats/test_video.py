@@ -61,6 +61,9 @@ CONTAINERS: dict[str, tuple[str, dict[str, str], str, int, str | None]] = {
     "hevc.265": ("libx265", X265, "yuv420p", 3, "hevc"),
 }
 LOSSLESS = ("ffv1.mkv", "rgb.mkv")
+# One of each container and each kind of stream: what is damaged takes the same way in the others
+KINDS = ("h264.mp4", "h264.mkv", "h264.ts", "mpeg4.avi", "mpeg2.mpg", "vp9.webm", "mpeg2.m2v",
+         "hevc.265")  # fmt: skip
 
 
 def stamped_cine() -> np.ndarray:
@@ -143,8 +146,7 @@ def test_every_frame_by_every_way(name: str, videos: Path, cine: np.ndarray) -> 
         assert len(clip) == FRAMES
         streamed = [image.array for image in clip]
         assert [number_on(one) for one in streamed] == list(range(FRAMES))
-        numbers = list(range(FRAMES))
-        random.Random(name).shuffle(numbers)
+        numbers = random.Random(name).sample(range(FRAMES), 24)
         for number in [*numbers, *reversed(range(0, FRAMES, 7))]:
             np.testing.assert_array_equal(clip.frame(number).array, streamed[number])
     for number in (0, 8, 9, 10, 31, FRAMES - 1):  # a decoder that has seen nothing
@@ -174,7 +176,7 @@ def test_frames_come_at_their_times(name: str, videos: Path) -> None:
                 clip.frame(wrong)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts", ".mov"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
 def test_a_varying_rate_and_a_late_start(suffix: str, cine: np.ndarray, tmp_path: Path) -> None:
     steps = np.random.default_rng(3).integers(1, 12, FRAMES) * 10
     times = [0, *np.cumsum(steps)[:-1].tolist()]
@@ -190,7 +192,7 @@ def test_a_varying_rate_and_a_late_start(suffix: str, cine: np.ndarray, tmp_path
         assert "varying" in video.told(clip)
 
 
-@pytest.mark.parametrize("name", ["h264.ts", "mpeg2.ts", "mpeg2.mpg", "hevc.ts"])
+@pytest.mark.parametrize("name", ["h264.ts", "mpeg2.mpg", "hevc.ts"])
 def test_a_recording_that_begins_in_the_middle(name: str, videos: Path, tmp_path: Path) -> None:
     """Cut anywhere, as ring buffers do; what is before the first key frame is not there."""
     data = (videos / name).read_bytes()
@@ -470,7 +472,10 @@ def test_colours_by_the_streams_own_matrix_and_range(
     assert "assumed" not in str(formats.header(Source.of(path)).facts.stored)
 
 
-@pytest.mark.parametrize(("size", "matrix"), [((720, 1280), "bt709"), ((576, 720), "bt601")])
+@pytest.mark.parametrize(
+    ("size", "matrix"),
+    [((578, 32), "bt709"), ((32, 1026), "bt709"), ((576, 32), "bt601"), ((32, 1024), "bt601")],
+)
 def test_an_unsaid_matrix_is_assumed_by_size_and_told(
     size: tuple[int, int], matrix: str, tmp_path: Path
 ) -> None:
@@ -555,7 +560,7 @@ def test_damage_refuses_the_frames_it_touches_and_no_others(
         assert all(20 <= number < 45 for number in lost)
 
 
-@pytest.mark.parametrize("name", CONTAINERS)
+@pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("kept", [0.02, 0.4, 0.9])
 def test_a_cut_off_video_gives_its_beginning_or_an_error(
     name: str, kept: float, videos: Path, tmp_path: Path
@@ -574,9 +579,7 @@ def test_a_cut_off_video_gives_its_beginning_or_an_error(
         assert refused.file == path  # noqa: PT017  # either outcome is right
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in CONTAINERS if n.endswith((".mp4", ".mov", ".avi", ".mkv"))]
-)
+@pytest.mark.parametrize("name", ["h264.mp4", "mpeg4.mov", "mpeg4.avi", "ffv1.mkv"])
 def test_the_whole_of_a_cut_off_video_is_refused_with_the_bytes(
     name: str, videos: Path, tmp_path: Path
 ) -> None:
@@ -618,7 +621,7 @@ def test_mutants_end_in_an_image_or_our_error(name: str, videos: Path, tmp_path:
     data = (videos / name).read_bytes()
     rng = np.random.default_rng(5)
     path = tmp_path / name
-    for number in range(40):
+    for number in range(16):
         changed = bytearray(data)
         head = len(data) if number % 2 else min(len(data), 1500)
         for place in rng.integers(4, head - 4, int(rng.integers(1, 12))):
