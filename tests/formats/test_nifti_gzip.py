@@ -221,3 +221,15 @@ def test_damaged_files_end_in_an_image_or_our_error(
         except HounsfieldError:
             refused += 1
     assert 30 < refused < 150
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mgz"])
+def test_a_damaged_small_file_is_no_unknown_format(tmp_path: Path, suffix: str) -> None:
+    """Of a file of some hundred bytes, the first look meets the check sum too."""
+    path = tmp_path / f"x{suffix}"
+    formats.write(Image.from_numpy(np.arange(60, dtype=np.int16).reshape(3, 4, 5)), path)
+    data = bytearray(path.read_bytes())
+    data[-8] ^= 1  # of the CRC-32
+    path.write_bytes(data)
+    with pytest.raises(FormatError, match="cannot decode"):
+        formats.read(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,17 @@ def beginning(block: bytes, count: int) -> bytes:
         return block[:count]
     import zlib
 
+    stream, found = zlib.decompressobj(31), b""
     try:
-        return zlib.decompressobj(31).decompress(block, count)
-    except zlib.error:
-        return b""
+        return stream.decompress(block, count)
+    except zlib.error:  # what lies before the damage tells the format, and reading tells the damage
+        stream = zlib.decompressobj(31)
+    with suppress(zlib.error):
+        for at in range(len(block)):
+            if len(found) >= count:
+                break
+            found += stream.decompress(block[at : at + 1])
+    return found[:count]
 
 
 def fill(stream: Any, target: memoryview) -> int:
