@@ -9,13 +9,13 @@ _DATA = (".img", ".dat", ".bil", ".bip", ".bsq", ".raw", "")  # in the order of 
 
 
 def header_beside(path: Path) -> Path | None:
-    """The .hdr of a file of bare voxels, if one stands beside it; x.img.gz has x.hdr.gz too."""
+    """The .hdr of a file of bare voxels, if one stands beside it; of x.img.gz x.hdr.gz first."""
     zipped = path.suffix.lower() == ".gz"
     stem = path.with_suffix("") if zipped else path
     if stem.suffix.lower() not in _DATA:
         return None
     for suffix in (_HEADER, _HEADER.upper()):
-        for end in ("", path.suffix) if zipped else ("",):
+        for end in (path.suffix, "") if zipped else ("",):
             header = Path(f"{stem.with_suffix(suffix)}{end}")
             if header.is_file():
                 return header

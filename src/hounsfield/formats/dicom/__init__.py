@@ -74,5 +74,4 @@ def _is_segmentation(source: Source) -> bool:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some slices or frames; the others are not read."""
-    first, _ = source.frames or (0, 0)
-    return read(replace(source, frames=(first + z0, first + z1)))
+    return read(source.part(z0, z1))

@@ -26,13 +26,7 @@ def is_data(path: Path) -> bool:
 
 def header_for(data: Path) -> Path | None:
     """The header beside an .img; beside x.img.gz x.hdr.gz comes before x.hdr."""
-    if not is_data(data):
-        return None
-    for suffix in (".hdr", ".HDR") if _plain(data) != data else ():
-        zipped = Path(f"{_plain(data).with_suffix(suffix)}{data.suffix}")
-        if zipped.is_file():
-            return zipped
-    return header_beside(data)
+    return header_beside(data) if is_data(data) else None
 
 
 def data_for(header: Path) -> Path | None:

@@ -107,8 +107,7 @@ def read(source: Source, like: Like | None = None) -> Image:
 
 def slab(source: Source, z0: int, z1: int) -> Image:
     """Some planes; the pages of the others are not decoded."""
-    first, _ = source.frames or (0, 0)
-    return read(Source(source.root, source.paths, source.member, (first + z0, first + z1)))
+    return read(source.part(z0, z1))
 
 
 def write(image: Image, path: Path) -> None:
