@@ -8,6 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813
 
 from hounsfield import formats
 from hounsfield.errors import FormatError
@@ -58,6 +59,20 @@ def test_an_intent_that_cannot_be_written_is_refused(tmp_path: Path, oblique: Im
     for wrong in ({"name": "no code"}, {"code": 1 << 40}, {"code": 5, "parameters": (1,) * 4}):
         with pytest.raises(FormatError, match="intent"):
             formats.write(replace(oblique, stored={"intent": wrong}), tmp_path / "x.nii")
+
+
+def test_a_part_of_a_vector_stays_on_its_axis(tmp_path: Path, oblique: Image) -> None:
+    array = np.concatenate([oblique.array] * 3).astype(np.float32)
+    vectors = replace(oblique, array=array, channels=(), stored={"intent": {"code": 1007}})
+    formats.write(vectors, tmp_path / "x.nii")
+    read = formats.read(tmp_path / "x.nii")
+    formats.write(
+        replace(read, array=read.array[:2], channels=read.channels[:2]), tmp_path / "y.nii"
+    )
+    assert nib.load(tmp_path / "x.nii").shape[3:] == (1, 3)
+    assert nib.load(tmp_path / "y.nii").shape[3:] == (1, 2)
+    itk = sitk.ReadImage(tmp_path / "y.nii")
+    assert (itk.GetDimension(), itk.GetNumberOfComponentsPerPixel()) == (3, 2)
 
 
 def test_extensions_are_passed_over_and_counted(tmp_path: Path) -> None:

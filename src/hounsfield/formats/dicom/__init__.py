@@ -8,7 +8,6 @@ the order in which they are stored. Segmentations have a grid of their own (`seg
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from hounsfield.formats.contract import Header, Like, Source

@@ -19,7 +19,7 @@ _KINDS = {
     2005: "shape",
 }  # fmt: skip
 _NAMES_ITS_CHANNEL = (*range(2, 25), 1002, 1003)
-_COMPONENTS = (1004, 1005, 1006, 1007, 1010, 2003, 2004)  # along the fifth axis
+COMPONENTS = (1004, 1005, 1006, 1007, 1010, 2003, 2004)  # along the fifth axis
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Intent:
     @property
     def components(self) -> bool:
         """Do volumes along the fifth axis belong together, as a vector's components do?"""
-        return self.code in _COMPONENTS
+        return self.code in COMPONENTS
 
     @property
     def stored(self) -> dict[str, Any]:

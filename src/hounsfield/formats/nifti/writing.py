@@ -22,6 +22,7 @@ from hounsfield.formats.nifti.fields import (
     PAIR_2,
     quaternion,
 )
+from hounsfield.formats.nifti.intent import COMPONENTS
 from hounsfield.formats.storing import as_bytes, kind_of, storable, time_step
 from hounsfield.geometry import Calibration, Patient, Plane
 from hounsfield.image import Channel, Image
@@ -141,13 +142,16 @@ def _header(image: Image, datatype: int, bits: int) -> NDArray[Any]:
 
 
 def _dim(image: Image, planes: int) -> tuple[int, ...]:
-    """dim[8]: the axes behind z as they were read, else one of all volumes."""
+    """dim[8]: the axes behind z as they were read, else one of all volumes or components."""
     _, z, y, x = image.shape
     read: Any = image.stored.get("dim")
     known = image.stored.get("format") == "nifti" and isinstance(read, tuple) and len(read) == 7
     if known and math.prod(read[3:]) == planes:
         last = max((i for i in range(3, 7) if read[i] > 1), default=2)
         return (last + 1, x, y, z, *read[3:])
+    intent = image.stored.get("intent")
+    if planes > 1 and isinstance(intent, dict) and intent.get("code") in COMPONENTS:
+        return (5, x, y, z, 1, planes, 1, 1)  # where nifti1.h has the components of a voxel
     return (3 if planes == 1 else 4, x, y, z, planes, 1, 1, 1)
 
 
