@@ -94,6 +94,10 @@ def test_reflectance_spectrum_and_index(scene: Path, ask: Ask) -> None:
         "spectra", *files, "--index", "850,650", "--out", out, "--smooth", "5", "--overwrite"
     )
     assert answer.code == 0, answer.err
+    assert "defined on reflectance" not in answer.out
+    raw = ask("spectra", scene / "raw.dat", "--index", "850,650")
+    assert "defined on reflectance" in raw.out  # counts have the dark signal in them
+    ask("spectra", scene / "raw.dat", "--index", "ndwi").refuses(3, r"raw\.dat: no band within")
     index = (truth[5] - truth[2]) / (truth[5] + truth[2])
     np.testing.assert_allclose(formats.read(out).array[0, 0], index, rtol=1e-4)
 

@@ -47,7 +47,9 @@ def test_a_volume_is_corrected_and_drawn(scan: Path, ask: Ask, tmp_path: Path) -
 def test_a_mask_of_another_grid_is_refused(scan: Path, ask: Ask, tmp_path: Path) -> None:
     mask, out = tmp_path / "mask.nii.gz", tmp_path / "out.nii.gz"
     formats.write(Image(np.ones((1, 8, 24, 28), np.uint8), Patient(np.eye(4))), mask)
-    ask("n4", scan, out, "--mask", mask).refuses(3, "does not lie on the image's grid", "mm apart")
+    ask("n4", scan, out, "--mask", mask).refuses(
+        3, r"scan\.nii\.gz: the mask does not lie on the image's grid", "mm apart"
+    )
     ask("n4", scan, out, "--shrink", 0).refuses(3, "shrink factor of 0")
     ask("n4", scan, tmp_path / "out.xyz").refuses(2, "no format is written")
     assert not out.exists()

@@ -87,4 +87,6 @@ def _rows(found: Measured) -> list[tuple[str, str]]:
         if known.size:
             told = f"{known.min():.4g} to {known.max():.4g}, mean {known.mean(dtype=float):.4g}"
         rows.append((made.channels[0].name, told))
+        if cube.channels[0].unit != "reflectance":
+            rows.append(("note", "an index is defined on reflectance: --white and --dark give it"))
     return rows

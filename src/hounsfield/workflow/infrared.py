@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hounsfield.errors import InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.workflow.data import Data
+from hounsfield.workflow.preparing import about
 
 if TYPE_CHECKING:
     import numpy as np
@@ -114,11 +115,19 @@ def spectra(file: Data, how: Spectral | None = None, outputs: Outputs | None = N
         UsageError: a file is there already, or what is asked for does not go together.
         InputError: bands, references or wavelengths that do not fit.
     """
-    from hounsfield.preprocessing.infrared import spectra as room
-
     how, outputs = how or Spectral(), outputs or Outputs()
     outputs.refuse()
-    cube = _cube(Path(file), how)
+    with about(file):
+        found = _measured(_cube(Path(file), how), how)
+        # It may refuse: before anything is written.
+        table = _table(found) if outputs.table is not None else ""
+    _write(found, how, outputs, table)
+    return found
+
+
+def _measured(cube: Image, how: Spectral) -> Measured:
+    from hounsfield.preprocessing.infrared import spectra as room
+
     cube = cube if how.bad_bands else room.good_bands(cube)
     if how.smooth is not None:
         smoothed = room.smooth(room.spectra(cube), how.smooth)
@@ -126,10 +135,7 @@ def spectra(file: Data, how: Spectral | None = None, outputs: Outputs | None = N
     values = room.spectra(cube)
     if how.baseline:
         values = values - room.baseline(values)
-    found = Measured(cube, _index(cube, how.index), room.wavelengths(cube), values)
-    table = _table(found) if outputs.table is not None else ""  # may refuse, before any is written
-    _write(found, how, outputs, table)
-    return found
+    return Measured(cube, _index(cube, how.index), room.wavelengths(cube), values)
 
 
 def _write(found: Measured, how: Spectral, outputs: Outputs, table: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hounsfield.errors import InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.workflow.data import Data
+from hounsfield.workflow.preparing import about
 
 if TYPE_CHECKING:
     from hounsfield.preprocessing.pet.pet_ct import Combined, Wanted
@@ -43,7 +44,8 @@ def pet_ct(
         problem = "this is a file" if folder.exists() else "there is no such folder"
         raise InputError(problem, file=folder, expected="a folder with one study's files")
     refuse_existing((target, figure), overwrite=overwrite)
-    made = load(contents(folder).sources, wanted)
+    with about(folder):
+        made = load(contents(folder).sources, wanted)
     formats.write(made.image, target)
     if figure is not None and made.registration is not None:
         save(drawn(made.body, made.pet, made.registration), figure)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,24 @@ if TYPE_CHECKING:
     from hounsfield.formats.contract import Source
     from hounsfield.preprocessing.mr.bias_field import N4, BiasCorrected
     from hounsfield.preprocessing.mr.quality import Quality
+
+
+@contextmanager
+def about(file: Data) -> Iterator[None]:
+    """Errors name this file where they name none, and this folder for a person's name in it."""
+    from hounsfield.catalog.pseudonym import plain_path
+
+    try:
+        yield
+    except HounsfieldError as error:
+        named, given = error.file, Path(str(file).partition("#")[0])
+        below = named is not None and given in Path(named).parents
+        if named is not None and not (below and not plain_path(Path(named).relative_to(given))):
+            raise
+        told = type(error)
+        raise told(
+            error.problem, file=str(file), expected=error.expected, remedy=error.remedy
+        ) from None
 
 
 def n4(
@@ -40,8 +60,9 @@ def n4(
     formats.format_of(target)
     refuse_suffix(figure)
     refuse_existing((target, figure), overwrite=overwrite)
-    image = formats.read(str(source))
-    found = correct_bias(image, formats.read(str(mask)) if mask else None, how)
+    with about(source):
+        image = formats.read(str(source))
+        found = correct_bias(image, formats.read(str(mask)) if mask else None, how)
     formats.write(found.image, target)
     if figure:
         from hounsfield.reports.bias_figure import figure as drawn

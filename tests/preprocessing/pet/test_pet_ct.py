@@ -109,14 +109,11 @@ def test_a_shift_is_registered_away(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_header_without_weight_gives_no_suv_and_no_file(study: Path, tmp_path: Path) -> None:
-    for path in study.rglob("*.dcm"):
-        target = tmp_path / "data" / path.parent.name / path.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        data = pydicom.dcmread(path)
-        data.PatientWeight = None
-        data.save_as(target)
-    with pytest.raises(FormatError, match="PatientWeight is missing"):
+    changed(study, tmp_path / "data" / "Muster Maria", "3-PET", PatientWeight=None)
+    with pytest.raises(FormatError, match="PatientWeight is missing") as caught:
         pet_ct(tmp_path / "data", tmp_path / "out.nii.gz", Wanted())
+    assert "Muster" not in str(caught.value)  # folders are named after people
+    assert str(tmp_path / "data") in str(caught.value)
     assert [one.name for one in tmp_path.iterdir()] == ["data"]
 
 
