@@ -83,5 +83,8 @@ def test_impossible_bands_and_temperatures_are_refused() -> None:
     for low, high in ((13, 7.5), (-1, 5), (8, 8), (np.nan, 9)):
         with pytest.raises(InputError, match="band"):
             Band(low, high)
+    for micrometres in (0, -10, [10, -1]):
+        with pytest.raises(InputError, match="wavelength"):
+            planck(micrometres, 300)
     with pytest.raises(InputError, match="kelvin"):
         band_radiance([300.0, -3.0])

@@ -65,7 +65,7 @@ class Sampling(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    seconds: float = Field(1.0, gt=0, le=DAY)
+    seconds: float = Field(1.0, ge=0.001, le=DAY)  # samples are named to the millisecond
     frames: int = Field(25, ge=1)
 
 

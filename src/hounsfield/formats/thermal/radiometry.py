@@ -38,10 +38,16 @@ MID_WAVE, LONG_WAVE = Band(3.0, 5.0), Band(7.5, 13.0)
 
 
 def planck(wavelength: ArrayLike, kelvin: ArrayLike) -> Floats:
-    """A black body's spectral radiance in W/(m² sr µm), at µm and K of shapes that go together."""
+    """A black body's spectral radiance in W/(m² sr µm), at µm and K of shapes that go together.
+
+    Raises:
+        InputError: a wavelength or a temperature that is not above 0.
+    """
     from scipy.constants import c, h, k
 
     metres = np.asarray(wavelength, np.float64) * 1e-6
+    if np.any(metres <= 0):
+        raise InputError(f"a wavelength of {np.nanmin(metres) * 1e6:g} µm", expected="µm, above 0")
     with np.errstate(over="ignore", divide="ignore"):
         grown = np.expm1(h * c / (metres * k * _checked(kelvin)))
         radiance: Floats = 2e-6 * h * c**2 / metres**5 / grown
