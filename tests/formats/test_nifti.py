@@ -327,6 +327,20 @@ def test_a_place_beyond_all_bounds_is_refused(tmp_path: Path, oblique: Image, si
     assert caught.value.file == path
 
 
+@pytest.mark.parametrize("bits", [0x7F800001, 0x7FC00000, 0x7F800000])
+def test_an_affine_that_is_not_finite_is_refused_alone(
+    tmp_path: Path, oblique: Image, bits: int
+) -> None:
+    """A signalling NaN, a quiet one and infinity: no warning comes with the error."""
+    path = tmp_path / "x.nii"
+    formats.write(oblique, path)
+    data = bytearray(path.read_bytes())
+    data[280:284] = bits.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(GeometryError, match="finite"):
+        formats.read(path)
+
+
 def test_a_singular_affine_is_refused(tmp_path: Path, oblique: Image) -> None:
     path = tmp_path / "x.nii"
     formats.write(oblique, path)

@@ -9,6 +9,7 @@ writes, may name people and are not kept. The remark about channels lies in tags
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def _parsed(source: Source) -> Volume:
     )
     stored = {"format": "metaimage", "slope": scale[0], "intercept": scale[1]}
     stored |= {name: tags.values[name] for name in _KEPT if name in tags.values}
-    return Volume(payload, head, (first, last), lambda all: _as_image(all, tags), stored, scale)
+    return Volume(payload, head, (first, last), partial(_as_image, tags), stored, scale)
 
 
 def _scale(tags: Tags) -> tuple[float, float]:
@@ -143,7 +144,7 @@ def _real(stored: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if narrow else np.float64)
 
 
-def _as_image(values: NDArray[Any], tags: Tags) -> NDArray[Any]:
+def _as_image(tags: Tags, values: NDArray[Any]) -> NDArray[Any]:
     """The array, slowest axis first, as (C, Z, Y, X); numbers of a voxel are fastest in C."""
     x, y, z = (*tags.sizes, 1)[:3]
     grid = values.reshape(-1, z, y, x, tags.numbers)

@@ -245,7 +245,8 @@ def disagreement(fields: Fields) -> float | None:
 
 def _sform(fields: Fields) -> NDArray[np.float64]:
     affine = np.eye(4)
-    affine[:3] = np.asarray(fields.values["srow"], np.float64).reshape(3, 4)
+    with np.errstate(invalid="ignore"):  # of a signalling NaN, which is refused as any other
+        affine[:3] = np.asarray(fields.values["srow"], np.float64).reshape(3, 4)
     return affine
 
 

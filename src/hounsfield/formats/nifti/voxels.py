@@ -104,7 +104,7 @@ class Voxels:
             if not self.dtype.isnative:
                 values.byteswap(inplace=True)
             return
-        with np.errstate(over="raise"):  # never an infinity that was not in the file
+        with np.errstate(over="raise", invalid="ignore"):  # NaN stays; never a new infinity
             for block in _blocks(values.size):
                 exact = stored[block].astype(np.float64)
                 exact *= slope

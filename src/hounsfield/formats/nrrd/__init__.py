@@ -9,6 +9,7 @@ Key/value pairs of other programs may name people and are not kept.
 
 from __future__ import annotations
 
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,10 @@ def _parsed(source: Source) -> Volume:
     )
     stored: dict[str, object] = {"format": "nrrd", "orientation": space, "sizes": nrrd.sizes}
     stored |= {name: nrrd.fields[name] for name in _KEPT if name in nrrd.fields}
-    return Volume(nrrd.payload, head, (first, last), lambda all: _as_image(all, nrrd), stored)
+    return Volume(nrrd.payload, head, (first, last), partial(_as_image, nrrd), stored)
 
 
-def _as_image(values: NDArray[Any], nrrd: Nrrd) -> NDArray[Any]:
+def _as_image(nrrd: Nrrd, values: NDArray[Any]) -> NDArray[Any]:
     """The array, slowest axis first, as (C, Z, Y, X)."""
     count = len(nrrd.sizes)
     others = [i for i in range(count) if i not in nrrd.spatial]
