@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import numpy as np
 
-from hounsfield.errors import UsageError, did_you_mean
+from hounsfield.errors import UsageError
 from hounsfield.image import Image
 from hounsfield.preprocessing.foreground import inside
 
@@ -24,9 +24,6 @@ class Stripper(Protocol):
     """From an image (C, Z, Y, X) to a mask (1, Z, Y, X) on its grid, not 0 inside of the brain."""
 
     def __call__(self, image: Image) -> Image: ...
-
-
-STRIPPERS: dict[str, str] = {}  # name -> package.module:function, imported when first needed
 
 
 def apply_mask(image: Image, mask: Image, outside: float = 0.0) -> Image:
@@ -54,7 +51,7 @@ def strip(image: Image, by: Image | Stripper | str, outside: float = 0.0) -> Ima
     """The image within a mask, or within the mask that a stripper (or its name) makes.
 
     Raises:
-        UsageError: no stripper has this name.
+        UsageError: no function has this name.
         GeometryError: the mask lies on another grid.
     """
     if isinstance(by, str):
@@ -63,17 +60,17 @@ def strip(image: Image, by: Image | Stripper | str, outside: float = 0.0) -> Ima
 
 
 def load(name: str) -> Stripper:
-    """A stripper of the list, or the function `package.module:function`.
+    """The function `package.module:function`.
 
     Raises:
         UsageError: there is none.
     """
-    module, colon, function = STRIPPERS.get(name, name).partition(":")
+    module, colon, function = name.partition(":")
     if not colon:
         raise UsageError(
             f"no skull stripper {name!r}",
             expected="package.module:function, importable from here",
-            remedy=did_you_mean(name, STRIPPERS) if STRIPPERS else "or give a mask",
+            remedy="or give a mask",
         )
     here = str(Path.cwd())
     if here not in sys.path:

@@ -40,7 +40,7 @@ def figure(fixed: Image, moving: Image, found: Registration) -> Figure:
     levels = np.percentile(values if values.size else afters.array, LEVELS)
     z, y, x = there.shape[1:]
     height = 4.6 * np.clip(z / x, 0.5, 2.2)
-    drawn = Figure(figsize=(2 * 4.6 * (1 + y / x), height + 1.5), layout="constrained")
+    drawn = Figure(figsize=(2 * 4.6 * (1 + y / x), height + 0.9), layout="constrained")
     x_mm, y_mm, z_mm = found.shift
     drawn.suptitle(
         f"Moved by {x_mm:+.1f} mm right, {y_mm:+.1f} front, {z_mm:+.1f} up, {found.degrees:.1f}°; "
@@ -91,9 +91,8 @@ def _contours(axis: Any, picture: NDArray[Any], levels: NDArray[Any]) -> None:
 
 def _marked(pair: Any) -> None:
     """Letters of the sides, and a bar of `BAR` mm."""
-    style = {"color": "white", "fontsize": SMALL, "transform": None}
     for axis, left in zip(pair, ("R", "A"), strict=True):
-        axis.text(0.02, 0.5, left, **{**style, "transform": axis.transAxes})
+        axis.text(0.02, 0.5, left, color="white", fontsize=SMALL, transform=axis.transAxes)
     rows = pair[0].get_images()[0].get_array().shape[0]
     pair[0].plot([6, 6 + BAR / FINE], [rows - 6] * 2, color="white", linewidth=2.5)
     pair[0].text(6, rows - 10, f"{BAR:g} mm", color="white", fontsize=SMALL - 3)
