@@ -50,9 +50,24 @@ def sniff(path: str | Path) -> str:
         FormatError: the file is missing, unreadable, empty, or of no known format.
     """
     path = Path(path)
+    head = _head(path)
+    if not head:
+        raise FormatError("the file is empty (0 bytes)", file=path, remedy="copy it again")
+    for name in FORMATS:
+        if load(name).sniff(head, path):
+            return name
+    raise NotAnImage(
+        NO_IMAGE,
+        file=path,
+        expected=f"one of {', '.join(FORMATS)}",
+        remedy="check that the file is an image and was copied whole",
+    )
+
+
+def _head(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
+            return file.read(HEAD_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         raise FormatError(
             "there is no such file", file=path, remedy="check the path for a typing error"
@@ -73,17 +88,6 @@ def sniff(path: str | Path) -> str:
             file=path,
             remedy="check the disk and the connection to it, then copy the file",
         ) from error
-    if not head:
-        raise FormatError("the file is empty (0 bytes)", file=path, remedy="copy it again")
-    for name in FORMATS:
-        if load(name).sniff(head, path):
-            return name
-    raise NotAnImage(
-        NO_IMAGE,
-        file=path,
-        expected=f"one of {', '.join(FORMATS)}",
-        remedy="check that the file is an image and was copied whole",
-    )
 
 
 def find(path: str | Path) -> list[Source]:
