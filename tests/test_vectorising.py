@@ -88,9 +88,7 @@ def test_refusals_leave_nothing(digits: Path, tmp_path: Path) -> None:
         vectorise(digits, tmp_path / "there.npz", Pixels())
     with pytest.raises(UsageError, match=r"the suffix '\.csv'"):
         vectorise(digits, tmp_path / "x.csv", Pixels())
-    with pytest.raises(
-        InputError, match="none of 1,797 images gave .*: the image has 8 × 8"
-    ):
+    with pytest.raises(InputError, match=r"none of 1,797 images gave .*: a patch of 9 × 9"):
         vectorise(digits, tmp_path / "x.npz", Patches((9, 9)))
     assert [path.name for path in tmp_path.iterdir()] == ["there.npz"]
     vectorise(digits, tmp_path / "there.npz", Pixels(), overwrite=True)
@@ -106,3 +104,14 @@ def test_names_stay_hidden(tmp_path: Path) -> None:
     assert "mustermann".encode("utf-32-le") not in (tmp_path / "x.npz").read_bytes()
     vectorise(data, tmp_path / "y.npz", Pixels(), keep_ids=True)
     assert "mustermann".encode("utf-32-le") in (tmp_path / "y.npz").read_bytes()
+
+
+def test_a_case_without_all_contrasts_does_not_set_the_others_aside(tmp_path: Path) -> None:
+    """The first case decides how many columns there are: it must be a whole one."""
+    from hounsfield.catalog.phantoms.pet_ct import Settings, make
+
+    make(tmp_path / "data", Settings(patients=3, voxel=12, form="nifti", counts=0))
+    next(iter(sorted((tmp_path / "data").rglob("CTres.nii.gz")))).unlink()
+    made = vectorise(tmp_path / "data", tmp_path / "m.npz", Histogram(4, (0, 10)))
+    assert (made.rows, made.columns) == (2, 8)
+    assert [reason for _, reason in made.aside] == ["the case lacks CT, which others have"]

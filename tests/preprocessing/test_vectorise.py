@@ -70,7 +70,7 @@ def test_histograms_are_numpy_s() -> None:
 
 def test_refusals() -> None:
     small = Image(np.zeros((1, 1, 4, 4), np.int16))
-    with pytest.raises(InputError, match="at least a patch of 8"):
+    with pytest.raises(InputError, match="a patch of 8 × 8 is larger"):
         Patches((8, 8))(small)
     with pytest.raises(UsageError, match="int16 values without a range"):
         Histogram()(small)

@@ -69,8 +69,9 @@ class Patches:
         (h, w), (down, right) = self.size, self.stride or self.size
         if values.shape[2] < h or values.shape[3] < w:
             raise InputError(
-                f"the image has {values.shape[2]} × {values.shape[3]} pixels",
-                expected=f"at least a patch of {h} × {w}",
+                f"a patch of {h} × {w} is larger than the image "
+                f"of {values.shape[2]} × {values.shape[3]} pixels",
+                remedy="a smaller --size",
             )
         windows = np.lib.stride_tricks.sliding_window_view(values, (h, w), (2, 3))
         windows = windows[:, :, ::down, ::right]  # (C, Z, ny, nx, h, w)

@@ -85,9 +85,13 @@ def _filled(matrix: Matrix, catalog: Catalog, how: Features, watch: Watch) -> li
     inputs = catalog.cases["inputs"].to_list()
     names = sorted({one["image"] for case in inputs for one in case})
     sources = dict(zip(names, catalog.sources(names), strict=True))
-    for number, (case, images) in enumerate(zip(catalog.cases["case"], inputs, strict=True)):
+    wanted = _channels(catalog)
+    rows = catalog.cases.select("case", "source").iter_rows()
+    for number, ((case, source), images) in enumerate(zip(rows, inputs, strict=True)):
         watch.tell("vectorising", number, len(inputs))
         try:
+            channels = [one["channel"] for one in images]
+            _refuse_channels(channels, wanted[source])
             image = _read({one["channel"]: sources[one["image"]] for one in images})
             matrix.add(number, *how(image))
         except (StorageError, UsageError):
@@ -95,6 +99,26 @@ def _filled(matrix: Matrix, catalog: Catalog, how: Features, watch: Watch) -> li
         except HounsfieldError as error:
             aside.append((case, error.problem))
     return aside
+
+
+def _channels(catalog: Catalog) -> dict[str, set[str]]:
+    """The names that the inputs of each source's cases have."""
+    import polars as pl
+
+    named = catalog.cases.select("source", "inputs").explode("inputs")
+    both = named.select("source", pl.col("inputs").struct.field("channel")).unique()
+    found: dict[str, set[str]] = {}
+    for source, channel in both.iter_rows():
+        found.setdefault(source, set()).add(channel)
+    return found
+
+
+def _refuse_channels(channels: list[str], wanted: set[str]) -> None:
+    """A case with fewer columns than the others is none of them; the first must not decide."""
+    if len(set(channels)) < len(channels):
+        raise InputError("the case has several images under one name")
+    if missing := sorted(wanted - set(channels)):
+        raise InputError(f"the case lacks {', '.join(missing)}, which others have")
 
 
 def _refuse_empty(matrix: Matrix, aside: list[tuple[str, str]], out: Path) -> None:
