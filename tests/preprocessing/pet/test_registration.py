@@ -132,3 +132,12 @@ def test_what_cannot_be_registered_is_refused(
 ) -> None:
     with pytest.raises((GeometryError, InputError), match=said):
         register(found[0], bad_images()[said])
+
+
+def test_the_figure_tells_the_residual(found: tuple[Image, Image, Registration]) -> None:
+    from hounsfield.preprocessing.pet.registration_figure import figure
+
+    drawn = figure(*found)
+    title = drawn._suptitle.get_text()
+    assert f"there and back {found[2].residual:.1f} mm off" in title
+    assert [axis.get_title() for axis in drawn.axes if axis.get_title()] == ["before", "after"]

@@ -44,7 +44,8 @@ def figure(fixed: Image, moving: Image, found: Registration) -> Figure:
     x_mm, y_mm, z_mm = found.shift
     drawn.suptitle(
         f"Moved by {x_mm:+.1f} mm right, {y_mm:+.1f} front, {z_mm:+.1f} up, {found.degrees:.1f}°; "
-        f"mutual information {found.before:.3f} → {found.after:.3f}",
+        f"mutual information {found.before:.3f} → {found.after:.3f}; "
+        f"there and back {found.residual:.1f} mm off",
         fontsize=TITLE,
         color=INK,
     )
