@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from hounsfield import formats
+from hounsfield import formats, interop
 from hounsfield.errors import FormatError, GeometryError, HounsfieldError
 from hounsfield.formats.contract import Source
 from hounsfield.geometry import Patient, Plane
@@ -310,3 +310,16 @@ def test_cut_and_bent_files(tmp_path: Path, zipped: bool) -> None:
             assert formats.read(path).array.nbytes < 1 << 24
         except HounsfieldError:
             continue
+
+
+@pytest.mark.parametrize("name", ["x.mhd", "käse 2.mhd"])
+def test_header_and_voxels_apart(oblique: Image, tmp_path: Path, name: str) -> None:
+    formats.write(oblique, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {name, name.replace(".mhd", ".raw")}
+    ours = formats.read(tmp_path / name)
+    np.testing.assert_array_equal(ours.array, oblique.array)
+    theirs = interop.from_sitk(sitk.ReadImage(str(tmp_path / name)))
+    np.testing.assert_array_equal(theirs.array, oblique.array)
+    assert isinstance(theirs.geometry, Patient)
+    assert isinstance(oblique.geometry, Patient)
+    np.testing.assert_allclose(theirs.geometry.affine, oblique.geometry.affine, atol=1e-5)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813
 
-from hounsfield import formats
+from hounsfield import formats, interop
 from hounsfield.errors import FormatError, GeometryError, HounsfieldError
 from hounsfield.formats.contract import Source
 from hounsfield.formats.nrrd.fields import TYPES
@@ -409,3 +409,16 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
     data = gzip.compress(b"\0" * 100_000)
     with pytest.raises(FormatError, match="go on behind"):
         formats.read(nrrd(tmp_path / "y.nrrd", "", data, encoding="gzip"))
+
+
+@pytest.mark.parametrize("name", ["x.nhdr", "käse 2.nhdr"])
+def test_header_and_voxels_apart(oblique: Image, tmp_path: Path, name: str) -> None:
+    formats.write(oblique, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {name, name.replace(".nhdr", ".raw.gz")}
+    ours = formats.read(tmp_path / name)
+    np.testing.assert_array_equal(ours.array, oblique.array)
+    theirs = interop.from_sitk(sitk.ReadImage(str(tmp_path / name)))
+    np.testing.assert_array_equal(theirs.array, oblique.array)
+    assert isinstance(theirs.geometry, Patient)
+    assert isinstance(oblique.geometry, Patient)
+    np.testing.assert_allclose(theirs.geometry.affine, oblique.geometry.affine, atol=1e-5)

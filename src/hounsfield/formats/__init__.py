@@ -32,7 +32,8 @@ FORMATS = {
     "pixel-csv": "hounsfield.formats.pixel_csv",
     "video": "hounsfield.formats.video",
 }
-PAIRED = (".hdr", ".img")  # header and voxels in two files: NIfTI's
+# Suffixes of a header with its voxels in a second file -> the format that writes both
+PAIRED = {".hdr": "nifti", ".img": "nifti", ".mhd": "metaimage", ".nhdr": "nrrd"}
 NO_IMAGE = "the content is of no known image format"
 
 
@@ -193,7 +194,7 @@ def format_of(path: Path) -> str:
     aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif", ".mgh": ".mgz"}
     suffix, known = _suffix(path), writable()
     if suffix in PAIRED:
-        return "nifti"
+        return PAIRED[suffix]
     name = known.get(aliases.get(suffix, suffix))
     if name is None:
         raise UsageError(

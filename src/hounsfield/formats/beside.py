@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
+
+from hounsfield.files import whole_file
 
 _HEADER = ".hdr"
 _DATA = (".img", ".dat", ".bil", ".bip", ".bsq", ".raw", "")  # in the order of preference
@@ -33,3 +37,15 @@ def data_beside(header: Path) -> Path | None:
                 if data != header and data.is_file():
                     return data
     return None
+
+
+def write_beside(header: Path, text: str, data: Path, fill: Callable[[IO[bytes]], object]) -> None:
+    """A text header and its voxels, each whole; an old header goes first, the new one comes last.
+
+    So there is never a header beside voxels that are not its own.
+    """
+    with whole_file(header) as head:
+        head.write(text.encode())
+        with whole_file(data) as body:
+            fill(body)
+            header.unlink(missing_ok=True)

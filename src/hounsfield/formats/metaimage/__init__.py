@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.formats.beside import write_beside
 from hounsfield.formats.contract import Facts, Header, Like, Source
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.metaimage.fields import (
@@ -94,11 +95,24 @@ def write(image: Image, path: Path) -> None:
     Raises:
         FormatError: the format has no such numbers.
     """
+    text, voxels = _parts(image, "LOCAL")
+    with path.open("wb") as file:
+        file.write(text.encode("ascii"))
+        file.write(voxels)
+
+
+def write_pair(image: Image, path: Path) -> None:
+    """x.mhd and x.raw; see `write`."""
+    data = path.with_suffix(".raw")
+    text, voxels = _parts(image, data.name)
+    write_beside(path, text, data, lambda file: file.write(voxels))
+
+
+def _parts(image: Image, data: str) -> tuple[str, memoryview]:
+    """The header that names where the voxels are, and the voxels."""
     array = storable(image.array, _NAMES, "MetaImage")
     voxels = np.moveaxis(array, 0, 3) if image.shape[0] > 1 else array
-    with path.open("wb") as file:
-        file.write(_text(image, _NAMES[kind_of(array)]).encode("ascii"))
-        file.write(as_bytes(voxels))
+    return _text(image, _NAMES[kind_of(array)], data), as_bytes(voxels)
 
 
 def _parsed(source: Source) -> Volume:
@@ -151,7 +165,7 @@ def _as_image(tags: Tags, values: NDArray[Any]) -> NDArray[Any]:
     return np.moveaxis(grid, 4, 1).reshape(-1, z, y, x)
 
 
-def _text(image: Image, kind: str) -> str:
+def _text(image: Image, kind: str, data: str) -> str:
     c, z, y, x = image.shape
     flat = z == 1 and not isinstance(image.geometry, Patient)
     lines = [
@@ -168,7 +182,7 @@ def _text(image: Image, kind: str) -> str:
     line = remark(image, spacing=not flat)
     parts = [line[i : i + _LINE] for i in range(0, len(line), _LINE)]
     lines += [f"{KEY}{number} = {part}" for number, part in enumerate(parts)]
-    return "\n".join([*lines, f"ElementType = {kind}", "ElementDataFile = LOCAL\n"])
+    return "\n".join([*lines, f"ElementType = {kind}", f"ElementDataFile = {data}\n"])
 
 
 def _place(image: Image, flat: bool) -> list[str]:

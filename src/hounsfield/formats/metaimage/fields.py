@@ -134,7 +134,7 @@ def parse(path: Path) -> Tags:
     number = 0
     with path.open("rb") as file:
         while raw := file.readline(MAX_HEADER):
-            line, number = raw.decode("latin-1").strip(), number + 1
+            line, number = raw.decode("utf-8", "replace").strip(), number + 1
             name, mark, text = line.partition("=")
             name, text = name.strip(), text.strip()
             if not line:
@@ -148,7 +148,7 @@ def parse(path: Path) -> Tags:
             if name == "ElementDataFile":
                 end = file.tell()
                 rest = file.read(MAX_HEADER) if text.split()[:1] == ["LIST"] else b""
-                names = [line.strip() for line in rest.decode("latin-1").splitlines()]
+                names = [line.strip() for line in rest.decode("utf-8", "replace").splitlines()]
                 return Tags(path, values, tuple(name for name in names if name), end)
             if file.tell() > MAX_HEADER:
                 break

@@ -12,12 +12,13 @@ from __future__ import annotations
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
+from hounsfield.formats.beside import write_beside
 from hounsfield.formats.contract import Facts, Header, Like, Source
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.nrrd.fields import MAGIC, TYPES, Nrrd, parse
@@ -80,13 +81,25 @@ def write(image: Image, path: Path) -> None:
     Raises:
         FormatError: the format has no such numbers.
     """
-    from isal import igzip
-
     array = storable(image.array, _NAMES, "NRRD")
     with path.open("wb") as raw:
-        raw.write(_text(image, _NAMES[kind_of(array)]).encode("ascii"))
-        with igzip.IGzipFile("", "wb", 2, raw, mtime=0) as zipped:
-            zipped.write(as_bytes(array))
+        raw.write(f"{_text(image, _NAMES[kind_of(array)])}\n\n".encode("ascii"))
+        _zip(array, raw)
+
+
+def write_pair(image: Image, path: Path) -> None:
+    """x.nhdr and x.raw.gz; see `write`."""
+    array = storable(image.array, _NAMES, "NRRD")
+    data = path.with_suffix(".raw.gz")
+    text = f"{_text(image, _NAMES[kind_of(array)])}\ndata file: {data.name}\n"
+    write_beside(path, text, data, lambda raw: _zip(array, raw))
+
+
+def _zip(array: NDArray[Any], raw: IO[bytes]) -> None:
+    from isal import igzip
+
+    with igzip.IGzipFile("", "wb", 2, raw, mtime=0) as zipped:
+        zipped.write(as_bytes(array))
 
 
 def _parsed(source: Source) -> Volume:
@@ -147,7 +160,7 @@ def _text(image: Image, kind: str) -> str:
         "encoding: gzip",
     ]
     said = "" if image.channels == RGB and image.geometry is None else remark(image)
-    return "\n".join([*lines, f"{KEY}:={said}"] if said else lines) + "\n\n"
+    return "\n".join([*lines, f"{KEY}:={said}"] if said else lines)
 
 
 def _place(image: Image, axes: int) -> list[str]:
