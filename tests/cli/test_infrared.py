@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cubes
@@ -14,6 +15,7 @@ from PIL import Image as Picture
 
 from hounsfield import formats
 from hounsfield.formats import thermal
+from hounsfield.preprocessing import figures
 from hounsfield.preprocessing.infrared.figures import temperature_figure
 
 Ask = Callable[..., Answer]
@@ -66,6 +68,13 @@ def test_the_figure_shows_the_palette_beside_the_temperatures(hand: Path) -> Non
     assert scale.get_title() == "°C"
     x, y = (float(value[0]) for value in right.lines[0].get_data())
     assert image.array[0, 0, int(y), int(x)] == image.array.max()
+
+
+def test_one_temperature_everywhere_is_drawn(hand: Path, tmp_path: Path) -> None:
+    image = formats.read(hand)
+    even = replace(image, array=np.full_like(image.array, 21.5))
+    figures.save(temperature_figure(hand, even), tmp_path / "even.png")
+    assert (tmp_path / "even.png").stat().st_size > 1000
 
 
 def test_a_picture_has_no_temperatures(tmp_path: Path, hand: Path, ask: Ask) -> None:

@@ -51,7 +51,7 @@ def augmented_sheet(
     figure = _figure(((draws + 1) * CELL, len(labels) * (CELL - 0.12) + 0.75), title)
     axes = figure.subplots(len(labels), draws + 1, squeeze=False)
     for row, original, several, label in zip(axes, originals, augmented, labels, strict=True):
-        scale = _limits(original)
+        scale = limits(original)
         for axis, picture in zip(row, (original, *several), strict=False):
             _show(axis, picture, scale)
         for axis in row:
@@ -119,7 +119,7 @@ def _figure(size: tuple[float, float], title: str) -> Figure:
 
 
 def _show(axis: Any, picture: NDArray[Any], scale: tuple[float, float] | None = None) -> None:
-    low, high = scale or _limits(picture)
+    low, high = scale or limits(picture)
     middle = np.asarray(picture[:, picture.shape[1] // 2], np.float32)
     unit = np.clip((np.nan_to_num(middle, nan=low) - low) / max(high - low, 1e-9), 0, 1)
     if len(unit) == 3:
@@ -128,7 +128,8 @@ def _show(axis: Any, picture: NDArray[Any], scale: tuple[float, float] | None = 
         axis.imshow(unit[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
 
 
-def _limits(picture: NDArray[Any]) -> tuple[float, float]:
+def limits(picture: NDArray[Any]) -> tuple[float, float]:
+    """The 0.5th and 99.5th percentile of what is finite; 0 and 1 where nothing is."""
     values = _finite(picture)
     if values.size == 0:
         return 0.0, 1.0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hounsfield.formats import thermal
 from hounsfield.formats.contract import Source
 from hounsfield.image import Image
-from hounsfield.preprocessing.figures import ACCENT, INK, SMALL
+from hounsfield.preprocessing.figures import ACCENT, INK, SMALL, limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +32,7 @@ def temperature_figure(path: Path, image: Image) -> Figure:
     left, right = figure.subplots(1, 2)
     left.imshow(np.moveaxis(shown, 0, 2))
     left.set_title("as the camera shows it", fontsize=SMALL, color=INK)
-    low, high = _ends(celsius)
+    low, high = limits(celsius)
     drawn = right.imshow(celsius, cmap="inferno", vmin=low, vmax=high, interpolation="nearest")
     right.set_title("temperature", fontsize=SMALL, color=INK)
     for axis in (left, right):
@@ -60,7 +60,7 @@ def spectra_figure(nm: NDArray[Any], values: NDArray[Any], picture: Image, unit:
     left.tick_params(labelsize=SMALL - 2)
     left.spines[["top", "right"]].set_visible(False)
     plane = picture.array[0, 0]
-    low, high = _ends(plane)
+    low, high = limits(plane)
     drawn = right.imshow(plane, cmap="viridis", vmin=low, vmax=high, interpolation="nearest")
     name = picture.channels[0].name
     at = picture.channels[0].wavelength
@@ -95,11 +95,3 @@ def _figure(size: tuple[float, float]) -> Figure:
     from matplotlib.figure import Figure  # not pyplot: no global state, no window
 
     return Figure(figsize=size, layout="constrained")
-
-
-def _ends(values: NDArray[Any]) -> tuple[float, float]:
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = np.percentile(finite, (0.5, 99.5))
-    return (float(low), float(high)) if low < high else (float(low) - 0.5, float(high) + 0.5)
