@@ -191,3 +191,28 @@ def test_info_of_what_is_no_image(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "no such file" in told
     assert "no files" in told
     assert "0 bytes" in told
+
+
+def test_a_gap_in_one_series_of_a_folder_stops_no_other(
+    make_dicom: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two series in one folder, one with a gap; written into the folder above."""
+    scans = tmp_path / "data" / "scans"
+    scans.mkdir(parents=True)
+    for series, along in ((3, (0, 2, 4, 8)), (5, (0, 2, 4))):
+        for number, mm in enumerate(along):
+            path = make_dicom(
+                np.zeros((4, 5), np.int16), SeriesInstanceUID=f"1.2.{series}", SeriesNumber=series,
+                InstanceNumber=number, PixelSpacing=[1, 1], ImagePositionPatient=[0, 0, mm],
+                ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
+            )  # fmt: skip
+            path.rename(scans / f"{series}-{number}.dcm")
+    assert main(["convert", str(scans), str(tmp_path / "data")]) == 0
+    said = capsys.readouterr().out
+    assert "1 image written" in said
+    assert "1 slice is missing" in said
+    assert (tmp_path / "data" / "series-5.nii.gz").is_file()
+    assert main(["convert", str(scans), str(tmp_path / "data"), "--fill-gaps"]) == 0
+    assert (tmp_path / "data" / "series-3.nii.gz").is_file()
+    assert main(["convert", str(scans), str(scans)]) == 2
+    assert "into itself" in capsys.readouterr().err

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hounsfield import formats
-from hounsfield.errors import FormatError, HounsfieldError, StorageError
+from hounsfield.errors import HounsfieldError, StorageError, UsageError
 from hounsfield.folders import walk
 from hounsfield.formats.contract import Source
 from hounsfield.formats.conversion import Choices, convert
@@ -46,12 +46,19 @@ def convert_folder(
 
     Raises:
         StorageError: the disk is full: the next file would fare no better.
+        UsageError: no format writes the suffix, or `out` is the folder itself.
     """
     formats.format_of(Path(f"x{suffix}"))
-    inside = out.resolve()
+    inside, whole = out.resolve(), folder.resolve()
+    if inside == whole:
+        raise UsageError(
+            "the folder would be converted into itself",
+            file=out,
+            remedy="name another, or a new one",
+        )
     files = (folder / name for name in walk(folder))
     found = contents_of(
-        (file for file in files if inside not in file.resolve().parents),
+        (file for file in files if inside in whole.parents or inside not in file.resolve().parents),
         lambda count: watch.tell("reading headers", count, None),
     )
     for file, error in (*found.bad, *found.others):
@@ -115,8 +122,8 @@ def _target(source: Source, folder: Path, suffix: str, *, alone: bool) -> Path:
 
 def _series_number(source: Source) -> int:
     try:
-        return formats.header(source).facts.series or 0
-    except FormatError:
+        return formats.header(Source(source.root, source.paths[:1])).facts.series or 0
+    except HounsfieldError:  # converting it says what is wrong
         return 0
 
 

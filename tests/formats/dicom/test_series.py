@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread
-from pydicom.uid import RLELossless, generate_uid
+from pydicom.uid import RLELossless
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
@@ -27,43 +27,8 @@ COLUMN = np.array([-np.sin(0.3) * np.cos(0.5), np.cos(0.3) * np.cos(0.5), np.sin
 NORMAL = np.cross(ROW, COLUMN)
 START = np.array([-40.5, 12.25, 88.0])
 SPACING = (0.8, 0.5)  # between rows (y), between columns (x), as DICOM has it
-SHAPE = (3, 4)
+SHAPE = (3, 4)  # as conftest.py makes them
 MakeSeries = Callable[..., Path]
-
-
-@pytest.fixture
-def make_series(make_dicom: Any, tmp_path: Path) -> MakeSeries:
-    """Slices at some mm along the normal, in files whose names say nothing; returns the folder."""
-
-    def make(
-        along: list[float],
-        *,
-        shear: np.ndarray | None = None,
-        each: Callable[[int], dict[str, Any]] = lambda i: {},
-        stored: Callable[[int], np.ndarray] | None = None,
-        folder: str = "series",
-        **elements: Any,
-    ) -> Path:
-        home = tmp_path / folder
-        home.mkdir(exist_ok=True)
-        common = {
-            "Modality": "CT", "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": "1.2.3.4",
-            "FrameOfReferenceUID": "1.2.3.5", "PixelSpacing": list(SPACING), "SliceThickness": 2.0,
-            "ImageOrientationPatient": [*map(float, ROW), *map(float, COLUMN)],
-            "RescaleSlope": 1, "RescaleIntercept": -1024, "PatientID": "planted id",
-        } | elements  # fmt: skip
-        for i, mm in enumerate(along):
-            corner = START + mm * (NORMAL + (0 if shear is None else shear))
-            pixels = values(i) if stored is None else stored(i)
-            said = common | {
-                "ImagePositionPatient": [round(float(v), 6) for v in corner],
-                "InstanceNumber": i + 1, "SOPInstanceUID": generate_uid(),
-            } | each(i)  # fmt: skip
-            said = {name: value for name, value in said.items() if value is not None}
-            shutil.move(make_dicom(pixels, **said), home / f"{(i * 7919) % 1000:03d}-{i}.dcm")
-        return home
-
-    return make
 
 
 def values(i: int) -> np.ndarray:

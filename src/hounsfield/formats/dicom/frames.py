@@ -47,6 +47,7 @@ class Sheet:
     form: PixelForm
     scale: Scale
     kind: tuple[object, ...]  # must agree within a volume
+    uid: str | None  # the SOP Instance's
     fault: FormatError | None = None  # its pixels are not all there
 
 
@@ -105,7 +106,8 @@ class Scanner:
             if shared is None or shared not in self.known:
                 return self._whole(file, tags, shared)
             like, first = self.known[shared]
-            sheet = replace(like, file=file.closed(), fault=_fault(file, like.form))
+            fault, uid = _fault(file, like.form), tags.text("SOPInstanceUID")
+            sheet = replace(like, file=file.closed(), fault=fault, uid=uid)
             place = first._replace(
                 sheet=sheet, position=_vector(tags), marks=marks_of(tags, first.marks)
             )
@@ -116,7 +118,8 @@ class Scanner:
     ) -> tuple[Sheet, list[Frame]]:
         form = pixel_form(file, tags)
         fault = _fault(file, form)
-        sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), fault)
+        uid = tags.text("SOPInstanceUID")
+        sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), uid, fault)
         apart = tags.text("SOPClassUID") in SEGMENTATIONS  # `seg` places their frames
         frames = [] if apart else list(_frames(tags, sheet))
         if fault is not None and not frames:
@@ -130,7 +133,7 @@ class Scanner:
     @staticmethod
     def _shared(file: DicomFile, pixels: Element) -> tuple[object, ...] | None:
         elements = file.elements
-        if any(tag in elements for tag in _ALONE):
+        if any(tag in elements for tag in _ALONE) or TAG["SeriesInstanceUID"] not in elements:
             return None
         found, buffer = elements.found, elements.buffer
         placed = TAG["ImagePositionPatient"] in elements
@@ -151,9 +154,13 @@ def _fault(file: DicomFile, form: PixelForm) -> FormatError | None:
 
 
 def _kind(tags: Tags, form: PixelForm) -> tuple[object, ...]:
+    """What must agree within a volume; a file that names no series stays in its folder."""
     named = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "Modality")
+    alone = None
+    if "SeriesInstanceUID" not in tags:
+        alone = tags.text("PatientID"), tags.text("SeriesNumber"), tags.path.parent
     return (
-        *(tags.text(name) for name in named),
+        *(tags.text(name) for name in named), alone,
         *tags.texts("ImageType"), tags.soft_number("GERawDataType"),
         form.rows, form.columns, form.samples, form.photometric, form.kind,
     )  # fmt: skip
@@ -200,6 +207,7 @@ def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:
             file=tags.path,
             remedy="export the series again",
         )
+    distance = abs(distance)
     form = one.sheet.form
     rows, columns = form.rows // mosaic.side, form.columns // mosaic.side
     row, column = one.cosines[:3], one.cosines[3:]
@@ -208,7 +216,7 @@ def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:
     normal = normal_of(one.cosines)
     towards = mosaic.normal or normal
     if sum(a * b for a, b in zip(normal, towards, strict=True)) < 0:
-        distance = -abs(distance)
+        distance = -distance
     for number in range(mosaic.slices):
         yield one._replace(
             position=along(start, normal, number * distance),
@@ -259,10 +267,12 @@ def _enhanced(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
             expected="one of each for every frame (PS3.3 C.7.6.16)",
             remedy="export the file again; it is damaged",
         )
+    number = tags.soft_number("InstanceNumber") or 0.0
+    cut = tags.soft_number("ConcatenationFrameOffsetNumber") or 0.0
     for index, (both, place) in enumerate(zip(each, places, strict=True)):
         assert place is not None
         line = groups.line_of(both) or (sheet.scale.slope, sheet.scale.intercept)
-        marks = groups.marks_of(both, index)
+        marks = groups.marks_of(both, number, cut + index)
         yield Frame(sheet, index, *place, line, marks, groups.part_of(both))
 
 

@@ -17,7 +17,8 @@ from hounsfield.formats.dicom.marks import Marks, clock
 _POSITION, _ORIENTATION, _MEASURES = 0x00209113, 0x00209116, 0x00289110
 _CONTENT, _TRANSFORM, _ECHO, _DIFFUSION = 0x00209111, 0x00289145, 0x00189114, 0x00189117
 _DIRECTION, _CARDIAC = 0x00189076, 0x00189118
-_KINDS = (0x00189226, 0x00189329, 0x00189751)  # MR, CT and PET frame type
+_KINDS = (0x00189226, 0x00189329, 0x00189751, 0x00189504)  # MR, CT, PET, X-ray 3D frame type
+_TYPE, _COMPONENT = 0x00089007, 0x00089208  # magnitude and phase may share a type
 
 Place = tuple[tuple[float, float, float], tuple[float, ...], tuple[float, float], float | None]
 
@@ -92,8 +93,8 @@ def line_of(groups: Groups) -> tuple[float, float] | None:
     return slope, intercept or 0.0
 
 
-def marks_of(groups: Groups, index: int) -> Marks:
-    """What tells the frame's volume apart."""
+def marks_of(groups: Groups, number: float, frame: float) -> Marks:
+    """What tells the frame's volume apart; its file's number, and its own within the file."""
     diffusion = groups.item(_DIFFUSION)
     towards = diffusion.items(_DIRECTION) if diffusion is not None else []
     content = groups.item(_CONTENT)
@@ -106,7 +107,8 @@ def marks_of(groups: Groups, index: int) -> Marks:
         b_value=groups.number(_DIFFUSION, 0x00189087, "FD"),
         direction=tuple(towards[0].numbers(0x00189089, "FD")) if towards else None,
         time=clock((moment or "")[8:]),
-        number=float(index),
+        number=number,
+        frame=frame,
     )
 
 
@@ -114,5 +116,6 @@ def part_of(groups: Groups) -> str:
     """The stack and kind of a frame: frames of different ones are different images."""
     content = groups.item(_CONTENT)
     stack = content.text(0x00209056) if content is not None else None
-    kinds = [item.texts(0x00089007) for tag in _KINDS if (item := groups.item(tag)) is not None]
-    return "\\".join([stack or "", *(kinds[0] if kinds else [])])
+    kinds = [item for tag in _KINDS if (item := groups.item(tag)) is not None]
+    words = [*kinds[0].texts(_TYPE), *kinds[0].texts(_COMPONENT)] if kinds else []
+    return "\\".join([stack or "", *words])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from hounsfield.formats.dicom.tags import Tags
@@ -17,7 +18,17 @@ class Marks(NamedTuple):
     b_value: float | None = None  # s/mm²
     direction: tuple[float, ...] | None = None
     time: float | None = None  # s since midnight
-    number: float = 0.0  # InstanceNumber, or the frame's
+    number: float = 0.0  # InstanceNumber
+    frame: float = 0.0  # within the file, or within the files that it was cut into
+
+    @property
+    def order(self) -> tuple[tuple[float, ...], ...]:
+        """Frames at one place are volumes in this order, the scanner's own numbers first."""
+        said = (
+            self.temporal, self.acquisition, self.time, self.trigger, self.echo, self.b_value,
+        )  # fmt: skip
+        told = (() if value is None else (value,) for value in said)
+        return (self.number,), (self.frame,), *told, self.direction or ()
 
 
 def marks_of(tags: Tags, same: Marks | None = None) -> Marks:
@@ -56,7 +67,8 @@ def clock(text: str | None) -> float | None:
     digits = (text or "").replace(":", "")
     if len(digits) < 6 or not digits[:6].isdigit():
         return None
+    seconds = re.split("[+-]", digits[4:])[0]  # a DT ends in its offset from UTC
     try:
-        return int(digits[:2]) * 3600.0 + int(digits[2:4]) * 60.0 + float(digits[4:].split("+")[0])
+        return int(digits[:2]) * 3600.0 + int(digits[2:4]) * 60.0 + float(seconds)
     except ValueError:
         return None

@@ -51,7 +51,7 @@ def check_pixels(file: DicomFile, form: PixelForm) -> None:
             remedy="export the file uncompressed or in one of these",
         )
     bits = form.rows * form.columns * form.frames * form.samples * form.allocated
-    if _halved(form):
+    if _halved(file, form):
         bits = bits * 2 // 3
     check_promise(file.path, ((bits + 7) // 8,), np.dtype(np.uint8), found)
 
@@ -86,9 +86,15 @@ def _pixel_bytes(file: DicomFile) -> tuple[int, int]:
     return element.start, there if element.length == UNDEFINED else min(there, element.length)
 
 
-def _halved(form: PixelForm) -> bool:
-    """Native YBR 4:2:2: two pixels share one Cb and one Cr (PS3.3 C.7.6.3.1.2)."""
-    return form.photometric == "YBR_FULL_422" and form.samples == 3 and form.allocated == 8
+def _halved(file: DicomFile, form: PixelForm) -> bool:
+    """Native YBR 4:2:2: two pixels share one Cb and one Cr (PS3.3 C.7.6.3.1.2).
+
+    Some writers decompress and leave the name: three whole samples a pixel show it.
+    """
+    if form.photometric != "YBR_FULL_422" or form.samples != 3 or form.allocated != 8:
+        return False
+    length = _element(file).length
+    return length == UNDEFINED or length < form.frames * form.rows * form.columns * 3
 
 
 def _bytes(file: DicomFile, start: int, count: int) -> NDArray[np.uint8]:
@@ -117,7 +123,7 @@ def _native(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[
     per_frame = form.rows * form.columns * form.samples
     if form.allocated == 1:
         return _bits(file, form, first, last)
-    if _halved(form):
+    if _halved(file, form):
         size = per_frame * 2 // 3
         raw = _bytes(file, start + first * size, count * size)
         return _upsampled(raw.reshape(count, -1, 4), form)

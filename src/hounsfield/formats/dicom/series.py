@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError, HounsfieldError
-from hounsfield.formats.contract import Header, Like, Source, Suv
+from hounsfield.formats.contract import Header, Like, NotAnImage, Source, Suv
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
 from hounsfield.formats.dicom.file import open_dicom
-from hounsfield.formats.dicom.frames import Frame, Scanner
+from hounsfield.formats.dicom.frames import Frame, Scanner, Sheet
 from hounsfield.formats.dicom.marks import Marks
 from hounsfield.formats.dicom.stack import Stack, stacks_of
 from hounsfield.formats.dicom.tags import WANTED, Tags, facts, identity
@@ -27,11 +27,13 @@ from hounsfield.formats.guard import frame_range
 from hounsfield.geometry import Geometry, shifted
 from hounsfield.image import RGB, Channel, Image
 
+_BLOCK = 1 << 18  # bytes that are compared at a time
+
 
 def find_all(paths: Sequence[Path]) -> tuple[list[Source], list[tuple[Path, HounsfieldError]]]:
     """The images in many files, whatever their names and folders, and the files that are none.
 
-    Opens every header and no pixel.
+    Opens every header; of the pixels only those of a second copy of a slice, which is left out.
     """
     if not paths:
         return [], []
@@ -39,9 +41,12 @@ def find_all(paths: Sequence[Path]) -> tuple[list[Source], list[tuple[Path, Houn
     scanner, bad = Scanner(), []
     frames: list[Frame] = []
     flat: list[tuple[Path, Source]] = []
+    first: dict[tuple[object, ...], Sheet] = {}
     for path in paths:
         try:
-            _, found = scanner.frames(path)
+            sheet, found = scanner.frames(path)
+            if found and _same_pixels(sheet, first.setdefault(_instance(found), sheet)):
+                raise NotAnImage("a second copy of a slice in another file", file=path)
         except (HounsfieldError, OSError) as error:
             bad.append((path, _told(error, path)))
             continue
@@ -53,6 +58,28 @@ def find_all(paths: Sequence[Path]) -> tuple[list[Source], list[tuple[Path, Houn
     placed = [(stack.paths[0], _source(stack, i, root, per_file)) for i, stack in enumerate(stacks)]
     order = {path: i for i, path in enumerate(paths)}
     return [one for _, one in sorted([*placed, *flat], key=lambda pair: order[pair[0]])], bad
+
+
+def _instance(found: list[Frame]) -> tuple[object, ...]:
+    """What two copies of one file share; the UID alone is not enough, some files repeat it."""
+    one = found[0]
+    return one.sheet.uid, one.sheet.kind, len(found), one.position, one.marks
+
+
+def _same_pixels(sheet: Sheet, other: Sheet) -> bool:
+    """Whether two files of one instance hold the same bytes of pixels."""
+    files = sheet.file, other.file
+    if sheet is other or sheet.uid is None or files[0].syntax != files[1].syntax:
+        return False
+    ends = [file.path.open("rb") for file in files]
+    with ends[0] as one, ends[1] as two:
+        for file, stream in zip(files, ends, strict=True):
+            assert file.pixels is not None
+            stream.seek(file.pixels.start if file.deflated is None else file.deflated)
+        while (part := one.read(_BLOCK)) == two.read(_BLOCK):
+            if not part:
+                return True
+    return False
 
 
 def _inside(path: Path, root: Path) -> str:

@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -93,12 +92,38 @@ class Stack:
         for frame in self.frames:
             if frame.sheet.fault is not None:
                 raise frame.sheet.fault
+        return self._sorted
+
+    @cached_property
+    def _sorted(self) -> list[list[Frame]]:
+        """The same, whatever is wrong with their pixels."""
         counts = [len(place) for place in self.places]
         if min(counts) != max(counts):
             raise self._unequal(counts)
         self._check_in_line()
+        self._check_told_apart()
         sorted_places = _agreeing([sorted(place, key=_in_order) for place in self.places])
         return [list(volume) for volume in zip(*sorted_places, strict=True)]
+
+    def _check_told_apart(self) -> None:
+        """Several frames at a place need something that orders them; volumes mix no contrasts."""
+        for place in self.places:
+            if len(set(map(_in_order, place))) < len(place):
+                raise GeometryError(
+                    f"{len(place)} pictures at one place, {place[0].position} mm, and neither "
+                    "their numbers nor times, echoes or b-values tell them apart",
+                    file=self.home,
+                    expected="one picture at each place, or a number of each",
+                    remedy="remove the copies, or read them one by one",
+                )
+        for name, word in (("echo", "echo times"), ("b_value", "b-values")):
+            if _is_mixed(self.places, name):
+                raise GeometryError(
+                    f"slices of different {word} in one volume",
+                    file=self.home,
+                    expected="all of them at each place",
+                    remedy="find the missing files",
+                )
 
     def _check_in_line(self) -> None:
         """Frames at one distance along the normal must lie at one place, not side by side."""
@@ -127,11 +152,25 @@ class Stack:
             GeometryError: slices that are missing, doubled or unevenly spaced, or do not lie on
                 one line; the message lists the positions.
         """
-        volumes = self.volumes
+        assert self.volumes
+        return self._grid
+
+    @cached_property
+    def _grid(self) -> Geometry:
+        """The same, whatever is wrong with the pixels."""
+        volumes = self._sorted
         if len(self.places) == 1:
             return self._one_slice()
         self._check_even()
         return self.grid(len(volumes[0]))
+
+    @cached_property
+    def is_even(self) -> bool:
+        """Whether the frames make whole volumes on an even grid."""
+        try:
+            return self._grid is not None
+        except GeometryError:
+            return False
 
     def grid(self, slices: int) -> Patient:
         """The even grid of so many slices from the first place to the last."""
@@ -215,9 +254,8 @@ def _dot(one: Sequence[float], other: Sequence[float]) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 
-def _in_order(frame: Frame) -> tuple[float, float, float]:
-    marks = frame.marks
-    return marks.number, marks.acquisition or 0.0, marks.time or 0.0
+def _in_order(frame: Frame) -> tuple[tuple[float, ...], ...]:
+    return frame.marks.order
 
 
 _TELLING = ("temporal", "echo", "b_value", "direction", "trigger", "acquisition")
@@ -271,29 +309,53 @@ def stacks_of(frames: Iterable[Frame]) -> list[Stack]:
             groups.append(group)
         group.frames.append(frame)
     groups = [group for some in kinds.values() for group in some]
-    return [stack for group in groups for stack in _acquisitions(group.frames)]
+    return [
+        stack
+        for group in groups
+        for contrast in _contrasts(group.frames)
+        for stack in _acquisitions(contrast.frames)
+    ]
 
 
-def _acquisitions(frames: list[Frame]) -> list[Stack]:
+def _said(frame: Frame, name: str) -> float:
+    """An echo, b-value or temporal position, without the digits that rounding changes."""
+    return round(getattr(frame.marks, name) or 0.0, 1)
+
+
+def _is_mixed(places: Sequence[Sequence[Frame]], name: str) -> bool:
+    """Whether a mark has other values at some places than at others."""
+    found = {tuple(sorted(_said(frame, name) for frame in place)) for place in places}
+    return len(found) > 1
+
+
+def _contrasts(frames: list[Frame]) -> list[Stack]:
+    """One stack, or one for each echo, b-value or time that has places of its own."""
+    whole = Stack(tuple(frames))
+    mixed = [
+        name
+        for name in ("echo", "b_value", "temporal")
+        if len({_said(frame, name) for frame in frames}) > 1 and _is_mixed(whole.places, name)
+    ]
+    if not mixed or len({len(place) for place in whole.places}) > 1:
+        return [whole]
+    parts = defaultdict[tuple[float, ...], list[Frame]](list)
+    for frame in frames:
+        parts[tuple(_said(frame, name) for name in mixed)].append(frame)
+    stacks = [Stack(tuple(part)) for part in parts.values()]
+    apart = all(len(stack.places) > 1 and stack.is_even for stack in stacks)
+    return stacks if apart else [whole]
+
+
+def _acquisitions(frames: Sequence[Frame]) -> list[Stack]:
     """One stack, or one for each acquisition where only those are volumes."""
     whole = Stack(tuple(frames))
-    by_number = sorted(frames, key=lambda frame: frame.marks.acquisition or 0.0)
-    parts = [
-        Stack(tuple(part))
-        for _, part in groupby(by_number, key=lambda frame: frame.marks.acquisition or 0.0)
-    ]
+    parts = defaultdict[float, list[Frame]](list)
+    for frame in frames:
+        parts[frame.marks.acquisition or 0.0].append(frame)
     if len(parts) == 1 or len(parts) == len(frames):
         return [whole]
+    stacks = [Stack(tuple(parts[number])) for number in sorted(parts)]
     repeated = max(len(place) for place in whole.places) > 1
     is_ct = frames[0].sheet.kind[3] == "CT"
-    apart = is_ct if repeated else not _is_volume(whole)
-    if apart and all(map(_is_volume, parts)):
-        return parts
-    return [whole]
-
-
-def _is_volume(stack: Stack) -> bool:
-    try:
-        return stack.geometry is not None
-    except GeometryError:
-        return False
+    apart = is_ct if repeated else not whole.is_even
+    return stacks if apart and all(stack.is_even for stack in stacks) else [whole]

@@ -64,6 +64,7 @@ TAGS = {
     0x00200037: ("ImageOrientationPatient", "DS"),
     0x00200052: ("FrameOfReferenceUID", "UI"),
     0x00200100: ("TemporalPositionIdentifier", "IS"),
+    0x00209228: ("ConcatenationFrameOffsetNumber", "UL"),
     0x00280002: ("SamplesPerPixel", "US"),
     0x00280004: ("PhotometricInterpretation", "CS"),
     0x00280006: ("PlanarConfiguration", "US"),

@@ -5,6 +5,7 @@ PS3.3 C.11.1 (Modality LUT), C.11.2 (VOI LUT), C.7.6.3.1.2 (photometric interpre
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,18 +96,23 @@ def check_one_line(tags: Tags) -> None:
 def _frame_lines(tags: Tags) -> list[tuple[float, float]]:
     """The rescalings in an enhanced file's functional groups (PS3.3 C.7.6.16.2.9)."""
     lines = []
+    for item in _transforms(tags):
+        slope = item.numbers(0x00281053, "DS") or [1.0]
+        intercept = item.numbers(0x00281052, "DS") or [0.0]
+        lines.append((slope[0], intercept[0]))
+    return lines
+
+
+def _transforms(tags: Tags) -> Iterator[Elements]:
     for name in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in tags.items(name):
-            for item in group.items(0x00289145):
-                slope = item.numbers(0x00281053, "DS") or [1.0]
-                intercept = item.numbers(0x00281052, "DS") or [0.0]
-                lines.append((slope[0], intercept[0]))
-    return lines
+            yield from group.items(0x00289145)
 
 
 def _unit(tags: Tags) -> str | None:
     """The unit of the rescaled values, where the standard defines one."""
-    named = tags.text("RescaleType") or tags.text("Units") or tags.text("DoseUnits")
+    of_frames = next((item.text(0x00281054) for item in _transforms(tags)), None)
+    named = of_frames or tags.text("RescaleType") or tags.text("Units") or tags.text("DoseUnits")
     if named in ("US", "UNSPECIFIED", "CNTS", "RELATIVE", "NONE"):
         return None
     if named is None:

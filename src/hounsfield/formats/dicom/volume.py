@@ -6,7 +6,8 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -104,12 +105,16 @@ def _read(jobs: list[_Job], out: NDArray[Any], like: Like | None) -> NDArray[Any
     if threads == 1:
         _read_some(jobs, out, like)
         return out
+    over = Event()
     with ThreadPoolExecutor(threads, "dicom") as pool:
         # Neighbours lie in neighbouring files: each thread takes a run of them.
         ends = [i * len(jobs) // threads for i in range(threads + 1)]
-        parts = [jobs[first:last] for first, last in pairwise(ends)]
-        for done in [pool.submit(_read_some, part, out, like) for part in parts]:
-            done.result()
+        parts = [takewhile(lambda _: not over.is_set(), jobs[a:b]) for a, b in pairwise(ends)]
+        try:
+            for done in [pool.submit(_read_some, part, out, like) for part in parts]:
+                done.result()
+        finally:
+            over.set()  # after an error or Ctrl-C the other threads stop at their next frame
     return out
 
 
