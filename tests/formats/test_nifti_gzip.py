@@ -233,3 +233,16 @@ def test_a_damaged_small_file_is_no_unknown_format(tmp_path: Path, suffix: str) 
     path.write_bytes(data)
     with pytest.raises(FormatError, match="cannot decode"):
         formats.read(path)
+
+
+def test_the_check_sum_behind_more_bytes_than_the_header_names_is_read(tmp_path: Path) -> None:
+    """A flipped bit in a size makes the volume smaller; only the sum at the very end tells."""
+    image = Image(np.arange(60, dtype=np.int16).reshape(1, 3, 4, 5), Patient(np.eye(4)))
+    formats.write(image, tmp_path / "x.nii")
+    plain = bytearray((tmp_path / "x.nii").read_bytes())
+    good = gzip.compress(bytes(plain))
+    plain[44] = 3  # dim[2]: 4 rows become 3
+    torn = gzip.compress(bytes(plain))
+    (tmp_path / "x.nii.gz").write_bytes(torn[:-8] + good[-8:])
+    with pytest.raises(FormatError):
+        formats.read(tmp_path / "x.nii.gz")
