@@ -178,3 +178,41 @@ def test_magnitude_and_phase_of_an_enhanced_file_are_two_images(make_series: Mak
             },
         )  # fmt: skip
     assert firsts(folder) == [[[-999, -998]]] * 2
+
+
+def nuclear(make_dicom: Any, spacing: float, **said: Any) -> Path:
+    """Two time slots of three slices, as a gamma camera's workstation stores them."""
+    stored = np.repeat(np.arange(6, dtype=np.int16), 12).reshape(6, 3, 4)
+    detector = item(ImagePositionPatient=[-10, 5, 80], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])
+    elements = {
+        "Modality": "NM", "ImageType": ["DERIVED", "PRIMARY", "RECON GATED TOMO", "EMISSION"],
+        "PixelSpacing": [4, 3], "SpacingBetweenSlices": spacing, "SliceVector": [1, 2, 3] * 2,
+        "TimeSlotVector": [1] * 3 + [2] * 3, "DetectorInformationSequence": detector,
+    }  # fmt: skip
+    told = {name: value for name, value in (elements | said).items() if value is not None}
+    return Path(make_dicom(stored, **told))
+
+
+@pytest.mark.parametrize("spacing", [2.5, -2.5])
+def test_nuclear_slices_lie_on_the_side_that_the_sign_says(make_dicom: Any, spacing: float) -> None:
+    """PS3.3 C.8.4.15: behind the first slice is along rows × columns, here to the head."""
+    image = formats.read(nuclear(make_dicom, spacing))
+    assert image.shape == (2, 3, 3, 4)
+    affine, values = image.geometry.affine, image.array[:, :, 0, 0]
+    for number in range(3):
+        z = int(np.flatnonzero(values[0] == number)[0])
+        np.testing.assert_allclose(affine @ [0, 0, z, 1], [10, -5, 80 + number * spacing, 1])
+        assert values[1, z] == number + 3
+
+
+def test_nuclear_vectors_that_do_not_fit_are_refused(make_dicom: Any) -> None:
+    with pytest.raises(GeometryError, match="5 numbers for 6 frames"):
+        formats.read(nuclear(make_dicom, 2.0, SliceVector=[1, 2, 3, 1, 2]))
+
+
+def test_energy_windows_are_images_of_their_own(make_dicom: Any) -> None:
+    path = nuclear(make_dicom, 2.0, TimeSlotVector=None, EnergyWindowVector=[1] * 3 + [2] * 3)
+    assert [formats.read(one).array[0, :, 0, 0].tolist() for one in formats.find(path)] == [
+        [0, 1, 2],
+        [3, 4, 5],
+    ]

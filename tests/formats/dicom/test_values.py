@@ -640,7 +640,7 @@ def test_float_pixels_keep_nan(make_dicom: Any) -> None:
     np.testing.assert_array_equal(formats.read(path).array[0, 0], values)
 
 
-def test_a_name_of_halved_colours_on_whole_ones(make_dicom: MakeDicom) -> None:
+def test_a_name_of_halved_colours_on_whole_ones(make_dicom: Any) -> None:
     """Decompressed, but still called YBR_FULL_422: three samples a pixel lie in the file."""
     grey = np.array([[10, 20, 200, 40], [50, 60, 70, 80]], np.uint8)
     stored = np.stack([grey, np.full_like(grey, 128), np.full_like(grey, 128)], -1)

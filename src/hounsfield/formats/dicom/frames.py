@@ -24,6 +24,7 @@ from hounsfield.formats.dicom.geometry import (
     slice_thickness,
 )
 from hounsfield.formats.dicom.marks import Marks, marks_of
+from hounsfield.formats.dicom.nuclear import detector_of, slices
 from hounsfield.formats.dicom.pixels import check_pixels
 from hounsfield.formats.dicom.siemens import Mosaic, mosaic_of
 from hounsfield.formats.dicom.tags import (
@@ -79,8 +80,11 @@ _SHARED = tuple(
     )
 )  # fmt: skip
 _ALONE = tuple(  # files with one of these are parsed whole
-    TAG[name] for name in ("ModalityLUTSequence", "PerFrameFunctionalGroupsSequence")
-)
+    TAG[name]
+    for name in (
+        "ModalityLUTSequence", "PerFrameFunctionalGroupsSequence", "DetectorInformationSequence",
+    )
+)  # fmt: skip
 _REMEMBERED = 64
 
 
@@ -170,16 +174,20 @@ def _frames(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
     if "PerFrameFunctionalGroupsSequence" in tags:
         yield from _enhanced(tags, sheet)
         return
-    spacing = pixel_spacing(tags)
-    if not spacing or "ImageOrientationPatient" not in tags or "ImagePositionPatient" not in tags:
+    spacing, nuclear = pixel_spacing(tags), detector_of(tags)
+    placed = nuclear or tags
+    where = ("ImageOrientationPatient", "ImagePositionPatient")
+    if not spacing or not all(name in placed for name in where):
         return
+    cosines = checked_axes(placed.numbers("ImageOrientationPatient"), tags.path)
     one = Frame(
-        sheet, 0, _vector(tags), checked_axes(tags.numbers("ImageOrientationPatient"), tags.path),
-        spacing, slice_thickness(tags), (sheet.scale.slope, sheet.scale.intercept),
-        marks_of(tags),
+        sheet, 0, _vector(placed), cosines, spacing, slice_thickness(tags),
+        (sheet.scale.slope, sheet.scale.intercept), marks_of(tags),
     )  # fmt: skip
     mosaic = mosaic_of(tags, sheet.form)
-    if mosaic is not None:
+    if nuclear is not None:
+        yield from _nuclear(tags, one)
+    elif mosaic is not None:
         yield from _tiles(tags, one, mosaic)
     elif "GridFrameOffsetVector" in tags and sheet.form.frames > 1:
         yield from _dose(tags, one)
@@ -222,6 +230,18 @@ def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:
             position=along(start, normal, number * distance),
             thickness=abs(distance),
             tile=mosaic.tile(number, form),
+        )
+
+
+def _nuclear(tags: Tags, one: Frame) -> Iterator[Frame]:
+    """The slices of a reconstruction, and its times where it was gated."""
+    normal = normal_of(one.cosines)
+    for index, (mm, slot, kind) in enumerate(slices(tags, one.sheet.form.frames)):
+        yield one._replace(
+            number=index,
+            position=along(one.position, normal, mm),
+            marks=one.marks._replace(temporal=slot, frame=float(index)),
+            part=kind,
         )
 
 

@@ -92,7 +92,13 @@ TAGS = {
     0x00291010: ("SiemensImageHeader", "OB"),
     0x0043102F: ("GERawDataType", "SS"),  # 0 magnitude, 1 phase, 2 real, 3 imaginary
     0x00431039: ("GEBValues", "IS"),
+    0x00540010: ("EnergyWindowVector", "US"),
     0x00540016: ("RadiopharmaceuticalInformationSequence", "SQ"),
+    0x00540020: ("DetectorVector", "US"),
+    0x00540022: ("DetectorInformationSequence", "SQ"),
+    0x00540060: ("RRIntervalVector", "US"),
+    0x00540070: ("TimeSlotVector", "US"),
+    0x00540080: ("SliceVector", "US"),
     0x00541001: ("Units", "CS"),
     0x00541006: ("SUVType", "CS"),
     0x00541102: ("DecayCorrection", "CS"),
