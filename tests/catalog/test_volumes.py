@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +139,18 @@ def test_a_table_that_names_each_slice_keeps_them_single(tmp_path: Path) -> None
     labels = made.catalog.annotations["label"].to_list()
     assert len(labels) == len(depths)
     assert labels.count("ill") == 1
+
+
+def test_a_copy_of_a_series_is_set_aside(scans: Path, tmp_path: Path) -> None:
+    files = sorted(scans.iterdir())
+    for file in files:
+        shutil.copy(file, file.with_name(f"z-{file.name}"))
+    for _ in range(2):  # the second time without reading it again
+        made = index([scans], tmp_path / "out")
+        assert made.catalog.images["depth"].to_list() == [4, 4]
+        assert made.rejected["reason"].to_list() == ["a second copy of a slice in another file"] * 8
+    for file in files:
+        file.unlink()
+    again = index([scans], tmp_path / "out")
+    assert again.catalog.images["depth"].to_list() == [4, 4]
+    assert again.rejected.is_empty()

@@ -20,6 +20,7 @@ from hounsfield.catalog.enlist import COLUMN, Listed
 from hounsfield.catalog.examine import DIGEST, SCHEMA, described
 from hounsfield.formats.contract import Source
 
+COPY = "a second copy of a slice in another file"
 _SAID = ("source", "patient", "known", "part", "case", "channel")  # what slices must agree in
 
 
@@ -59,7 +60,16 @@ def join_slices(
     volumes = [volume for some in made for volume in some]
     if not volumes:
         return Joined(listed, found, pl.DataFrame())
-    return _replaced(listed, found, volumes)
+    again = [row for group, some in zip(groups, made, strict=True) for row in _copies(group, some)]
+    told = pl.when(pl.col("row").is_in(again)).then(pl.lit(COPY)).otherwise("reason")
+    return _replaced(listed, found.with_columns(reason=told), volumes)
+
+
+def _copies(group: Sequence[_Slice], volumes: Sequence[_Volume]) -> list[int]:
+    """The rows of files that are, byte by byte, slices of a volume that it has already."""
+    inner = {one.row for volume in volumes for one in volume.slices}
+    hashes = {one.hash for one in group if one.row in inner}
+    return [one.row for one in group if one.row not in inner and one.hash in hashes]
 
 
 def _series(listed: Listed, found: pl.DataFrame) -> Iterator[list[_Slice]]:
