@@ -43,11 +43,7 @@ def rows_of(header: Header, *, phi: bool, affine: bool) -> list[tuple[str, str]]
     if isinstance(header.geometry, Patient):
         rows += _lying(header.geometry)
         if affine:
-            lines = [
-                " ".join(f"{value + 0.0:12.6g}" for value in row) for row in header.geometry.affine
-            ]
-            lines.insert(0, "voxel (x, y, z) to mm (right, front, head)")
-            rows.append(("affine", "\n".join(lines)))
+            rows.append(("affine", _matrix(header.geometry)))
         if phi:
             rows.append(("frame of reference", header.geometry.frame_uid))
     rows += [

@@ -19,6 +19,7 @@ from hounsfield.formats.dicom.geometry import (
     Vector,
     along,
     checked_axes,
+    dot,
     normal_of,
     pixel_spacing,
     slice_thickness,
@@ -223,7 +224,7 @@ def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:
     start = along(start, column, (form.rows - rows) / 2 * one.spacing[1])
     normal = normal_of(one.cosines)
     towards = mosaic.normal or normal
-    if sum(a * b for a, b in zip(normal, towards, strict=True)) < 0:
+    if dot(normal, towards) < 0:
         distance = -distance
     for number in range(mosaic.slices):
         yield one._replace(

@@ -36,7 +36,7 @@ def checked_axes(cosines: Sequence[float], path: Path) -> tuple[float, ...]:
             expected="6 (PS3.3 C.7.6.2)",
         )
     row, column = cosines[:3], cosines[3:]
-    gram = (_dot(row, row) - 1, _dot(column, column) - 1, _dot(row, column))
+    gram = (dot(row, row) - 1, dot(column, column) - 1, dot(row, column))
     if max(map(abs, gram)) > _ROUNDING:
         raise GeometryError(
             f"ImageOrientationPatient is no pair of orthogonal unit vectors: {list(cosines)}",
@@ -71,7 +71,8 @@ def affine_of(
     return ras_from_lps * lps_from_voxel
 
 
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+def dot(one: Sequence[float], other: Sequence[float]) -> float:
+    """The scalar product of two directions."""
     return sum(a * b for a, b in zip(one, other, strict=True))
 
 

@@ -102,19 +102,27 @@ def _bytes(file: DicomFile, start: int, count: int) -> NDArray[np.uint8]:
     if file.deflated is not None:
         return np.frombuffer(file.inflated(start + count), np.uint8, count, start)
     buffer = np.empty(count, np.uint8)
-    view = memoryview(buffer.data)
+    read_into(memoryview(buffer.data), file, start)
+    return buffer
+
+
+def read_into(view: memoryview, file: DicomFile, start: int) -> None:
+    """Fill a view with the file's bytes from `start` on.
+
+    Raises:
+        FormatError: the file ends before.
+    """
     with file.path.open("rb", buffering=0) as source:
         source.seek(start)
         at = 0
-        while at < count and (read := source.readinto(view[at:])):
-            at += read
-    if at < count:
+        while at < len(view) and (got := source.readinto(view[at:])):
+            at += got
+    if at < len(view):
         raise FormatError(
-            f"the pixels end after {at:,} of {count:,} bytes",
+            f"the pixels end after {at:,} of {len(view):,} bytes",
             file=file.path,
             remedy="copy the file again; it is truncated",
         )
-    return buffer
 
 
 def _native(file: DicomFile, form: PixelForm, first: int, last: int) -> NDArray[Any]:

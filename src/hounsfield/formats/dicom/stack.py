@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError
 from hounsfield.formats.dicom.frames import Frame
-from hounsfield.formats.dicom.geometry import affine_of, normal_of
+from hounsfield.formats.dicom.geometry import affine_of, dot, normal_of
 from hounsfield.geometry import Geometry, Patient, Plane
 
 SAME = 2e-3  # mm: closer frames lie at one place
@@ -71,7 +71,7 @@ class Stack:
     def places(self) -> list[list[Frame]]:
         """The frames at each place, sorted along the normal."""
         normal = normal_of(self.first.cosines)
-        far = sorted(((_dot(frame.position, normal), i) for i, frame in enumerate(self.frames)))
+        far = sorted(((dot(frame.position, normal), i) for i, frame in enumerate(self.frames)))
         places: list[list[Frame]] = []
         last = -np.inf
         for mm, i in far:
@@ -220,7 +220,7 @@ class Stack:
 
     def _along(self) -> NDArray[np.float64]:
         normal = normal_of(self.first.cosines)
-        return np.array([_dot(place[0].position, normal) for place in self.places])
+        return np.array([dot(place[0].position, normal) for place in self.places])
 
     def _unequal(self, counts: Sequence[int]) -> GeometryError:
         usual = sorted(counts)[len(counts) // 2]
@@ -248,10 +248,6 @@ def _rounding(corners: NDArray[np.float64]) -> float:
 def _frame_uid(frame: Frame) -> str | None:
     uid = frame.sheet.kind[2]
     return str(uid) if uid else None
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
 
 
 def _in_order(frame: Frame) -> tuple[tuple[float, ...], ...]:

@@ -18,7 +18,7 @@ from hounsfield.formats.contract import Like
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.file import EXPLICIT_LITTLE, IMPLICIT_LITTLE, open_dicom
 from hounsfield.formats.dicom.frames import Frame
-from hounsfield.formats.dicom.pixels import decode_into, is_compressed, stored_values
+from hounsfield.formats.dicom.pixels import decode_into, is_compressed, read_into, stored_values
 from hounsfield.formats.dicom.stack import Stack
 from hounsfield.formats.dicom.tags import WANTED, Tags
 from hounsfield.formats.guard import check_promise, refusing
@@ -155,7 +155,9 @@ def _read_plain(frame: Frame, target: NDArray[Any], scratch: NDArray[np.uint16])
     if is_compressed(file):
         decode_into(file, form, frame.number, stored.view(np.uint16))
     else:
-        _copy(frame, memoryview(stored.reshape(-1).view(np.uint8).data))
+        assert file.pixels is not None
+        view = memoryview(stored.reshape(-1).view(np.uint8).data)
+        read_into(view, file, file.pixels.start + frame.number * len(view))
     low, high = _significant(stored, frame)
     slope, intercept = frame.line
     if not same:
@@ -170,23 +172,6 @@ def _read_plain(frame: Frame, target: NDArray[Any], scratch: NDArray[np.uint16])
         target *= np.array(int(slope)).astype(target.dtype)
     if intercept != 0:
         target += np.array(int(intercept)).astype(target.dtype)
-
-
-def _copy(frame: Frame, view: memoryview) -> None:
-    """A frame's bytes from its file."""
-    file = frame.sheet.file
-    assert file.pixels is not None
-    with file.path.open("rb", buffering=0) as source:
-        source.seek(file.pixels.start + frame.number * len(view))
-        at = 0
-        while at < len(view) and (got := source.readinto(view[at:])):
-            at += got
-    if at < len(view):
-        raise FormatError(
-            f"the pixels end after {at:,} of {len(view):,} bytes",
-            file=file.path,
-            remedy="copy the file again; it is truncated",
-        )
 
 
 def _significant(stored: NDArray[Any], frame: Frame) -> tuple[int, int]:
