@@ -216,3 +216,22 @@ def test_energy_windows_are_images_of_their_own(make_dicom: Any) -> None:
         [0, 1, 2],
         [3, 4, 5],
     ]
+
+
+def test_signed_and_unsigned_slices_are_one_volume(make_series: MakeSeries) -> None:
+    """Apart, every second slice would make a volume of twice the step."""
+    folder = make_series([0, 2, 4, 6], each=lambda i: {"PixelRepresentation": i % 2}, **MR)
+    assert firsts(folder) == [[[0, 100, 200, 300]]]
+
+
+@pytest.mark.parametrize(
+    "said", [{"ImagePositionPatient": [0, 0, 1e300]}, {"PixelSpacing": [1e300, 1e300]}]
+)
+def test_nothing_lies_so_far_away(make_series: MakeSeries, said: dict[str, Any]) -> None:
+    path = make_series([0], **MR) / "000-0.dcm"
+    data = dcmread(path)
+    for name, value in said.items():
+        setattr(data, name, value)
+    data.save_as(path)
+    with pytest.raises(GeometryError, match=r"mm|Position"):
+        formats.read(path)

@@ -19,6 +19,7 @@ from hounsfield.formats.dicom.geometry import (
     Vector,
     along,
     checked_axes,
+    checked_place,
     dot,
     normal_of,
     pixel_spacing,
@@ -167,7 +168,7 @@ def _kind(tags: Tags, form: PixelForm) -> tuple[object, ...]:
     return (
         *(tags.text(name) for name in named), alone,
         *tags.texts("ImageType"), tags.soft_number("GERawDataType"),
-        form.rows, form.columns, form.samples, form.photometric, form.kind,
+        form.rows, form.columns, form.samples, form.photometric, form.kind == "f",
     )  # fmt: skip
 
 
@@ -197,14 +198,7 @@ def _frames(tags: Tags, sheet: Sheet) -> Iterator[Frame]:
 
 
 def _vector(tags: Tags) -> Vector:
-    values = tags.numbers("ImagePositionPatient")
-    if len(values) != 3:
-        raise GeometryError(
-            f"ImagePositionPatient has {len(values)} coordinates",
-            file=tags.path,
-            expected="3 (PS3.3 C.7.6.2.1.1)",
-        )
-    return values[0], values[1], values[2]
+    return checked_place(tags.numbers("ImagePositionPatient"), tags.path)
 
 
 def _tiles(tags: Tags, one: Frame, mosaic: Mosaic) -> Iterator[Frame]:

@@ -20,6 +20,7 @@ from hounsfield.formats.dicom.tags import Tags
 from hounsfield.geometry import Calibration, Plane
 
 _ROUNDING = 1e-3  # direction cosines come as decimals; this is 0.5 mm over 512 pixels of 1 mm
+FAR = 1e6  # mm; a header that says more is damaged
 Vector = tuple[float, float, float]
 
 
@@ -44,6 +45,21 @@ def checked_axes(cosines: Sequence[float], path: Path) -> tuple[float, ...]:
             remedy="correct the header; a geometry is never guessed",
         )
     return tuple(cosines)
+
+
+def checked_place(values: Sequence[float], path: Path) -> Vector:
+    """A position in LPS mm (PS3.3 C.7.6.2.1.1).
+
+    Raises:
+        GeometryError: not three coordinates, or farther away than anything is.
+    """
+    if len(values) != 3 or not max(map(abs, values)) < FAR:
+        raise GeometryError(
+            f"ImagePositionPatient is {list(values)}",
+            file=path,
+            expected=f"3 coordinates within {FAR:g} mm (PS3.3 C.7.6.2.1.1)",
+        )
+    return values[0], values[1], values[2]
 
 
 def normal_of(cosines: Sequence[float]) -> Vector:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom.elements import Elements
-from hounsfield.formats.dicom.geometry import checked_axes
+from hounsfield.formats.dicom.geometry import checked_axes, checked_place
 from hounsfield.formats.dicom.marks import Marks, clock
 
 _POSITION, _ORIENTATION, _MEASURES = 0x00209113, 0x00209116, 0x00289110
@@ -61,20 +61,19 @@ def place_of(groups: Groups) -> Place | None:
     spacing = groups.numbers(_MEASURES, 0x00280030, "DS")
     if not position or not cosines or not spacing:
         return None
-    finite = all(map(isfinite, (*position, *cosines, *spacing)))
-    if not finite or len(position) != 3 or len(spacing) != 2 or min(spacing) <= 0:
+    finite = all(map(isfinite, (*cosines, *spacing)))
+    if not finite or len(spacing) != 2 or min(spacing) <= 0:
         raise GeometryError(
-            f"a frame at {position} with spacing {spacing}",
+            f"a frame with spacing {spacing} and direction cosines {cosines}",
             file=groups.path,
-            expected="three coordinates and two positive mm",
+            expected="two positive mm and six numbers",
         )
     thickness = groups.number(_MEASURES, 0x00180050, "DS") or groups.number(
         _MEASURES, 0x00180088, "DS"
     )
-    x, y, z = position
     return (
-        (x, y, z), checked_axes(cosines, groups.path), (spacing[1], spacing[0]),
-        abs(thickness) if thickness else None,
+        checked_place(position, groups.path), checked_axes(cosines, groups.path),
+        (spacing[1], spacing[0]), abs(thickness) if thickness else None,
     )  # fmt: skip
 
 

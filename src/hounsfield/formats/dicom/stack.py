@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError
 from hounsfield.formats.dicom.frames import Frame
 from hounsfield.formats.dicom.geometry import affine_of, dot, normal_of
+from hounsfield.formats.places import patient
 from hounsfield.geometry import Geometry, Patient, Plane
 
 SAME = 2e-3  # mm: closer frames lie at one place
@@ -177,14 +178,15 @@ class Stack:
         first, last = self.places[0][0], self.places[-1][0]
         step = np.subtract(last.position, first.position) / (slices - 1)
         affine = affine_of(first.cosines, first.spacing, step.tolist(), first.position)
-        return Patient(affine, _frame_uid(first))
+        return replace(patient(affine, self.home), frame_uid=_frame_uid(first))
 
     def _one_slice(self) -> Geometry:
         one = self.first
         if not one.thickness:
             return Plane(one.spacing, "object")
         step = np.multiply(normal_of(one.cosines), one.thickness).tolist()
-        return Patient(affine_of(one.cosines, one.spacing, step, one.position), _frame_uid(one))
+        affine = affine_of(one.cosines, one.spacing, step, one.position)
+        return replace(patient(affine, self.home), frame_uid=_frame_uid(one))
 
     def _check_even(self) -> None:
         corners = np.array([place[0].position for place in self.places])
