@@ -432,3 +432,15 @@ def test_only_the_wanted_pages_are_decoded(tmp_path: Path, monkeypatch: pytest.M
     assert decoded == []
     tiff.slab(Source.of(path), 1, 3)
     assert decoded == [1, 2]
+
+
+def test_a_file_cut_between_its_pages_is_refused(tmp_path: Path) -> None:
+    """Its first page is whole; the others must not be lost without a word."""
+    path = tmp_path / "x.tif"
+    stack = np.arange(3 * 24 * 20, dtype=np.uint16).reshape(3, 24, 20)
+    tifffile.imwrite(path, stack, photometric="minisblack", metadata=None)
+    with tifffile.TiffFile(path) as tiff:
+        second = tiff.pages[1].offset
+    path.write_bytes(path.read_bytes()[: max(second, 24 * 20 * 2 * 3 + 8)])
+    with pytest.raises(FormatError):
+        formats.read(path)

@@ -51,7 +51,24 @@ def pages_of(tiff: Any, path: Path) -> list[Any]:
         _check_tags(tiff, found[-1], path)
     if not found:
         raise FormatError("this TIFF has no pages", file=path, remedy="copy the file again")
+    _check_last(tiff, found[-1], path)
     return found
+
+
+def _check_last(tiff: Any, page: Any, path: Path) -> None:
+    """tifffile stops where the next page would lie outside the file, as in one that was cut."""
+    form, file = tiff.tiff, tiff.filehandle
+    file.seek(page.offset)
+    (count,) = unpack(form.tagnoformat, file.read(form.tagnosize))
+    file.seek(count * form.tagsize, 1)
+    following = file.read(form.offsetsize)
+    size = path.stat().st_size
+    if len(following) == form.offsetsize and unpack(form.offsetformat, following)[0] >= size:
+        raise FormatError(
+            f"another page is named behind the end of the file, after {size:,} bytes",
+            file=path,
+            remedy="copy the file again; it is truncated",
+        )
 
 
 def _check_tags(tiff: Any, page: Any, path: Path) -> None:
