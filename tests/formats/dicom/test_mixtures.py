@@ -16,6 +16,7 @@ from pydicom.uid import RLELossless
 
 from hounsfield import formats
 from hounsfield.errors import FormatError, GeometryError
+from hounsfield.formats.contract import Like
 from hounsfield.formats.folder import contents
 
 MakeSeries = Callable[..., Path]
@@ -235,3 +236,38 @@ def test_nothing_lies_so_far_away(make_series: MakeSeries, said: dict[str, Any])
     data.save_as(path)
     with pytest.raises(GeometryError, match=r"mm|Position"):
         formats.read(path)
+
+
+def test_temporal_positions_order_the_frames_of_a_file(make_series: MakeSeries) -> None:
+    folder = make_series([0], **MR)
+    enhanced(
+        folder / "000-0.dcm", [1, 2, 3],
+        each=lambda n: {
+            "FrameContentSequence": item(TemporalPositionIndex=3 - n),
+            "PlanePositionSequence": item(ImagePositionPatient=[0, 0, 0]),
+        },
+    )  # fmt: skip
+    assert firsts(folder) == [[[-997], [-998], [-999]]]
+
+
+def test_a_slice_beside_the_others_is_no_gap(make_series: MakeSeries) -> None:
+    """Filling gaps moves nothing sideways: that would be another body."""
+    folder = make_series(
+        [0, 2, 4],
+        each=lambda i: {
+            "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+            "ImagePositionPatient": [3 * (i == 1), 0, 2 * i],
+        },
+        **MR,
+    )
+    with pytest.raises(GeometryError, match="one line"):
+        formats.read(folder)
+    with pytest.raises(GeometryError, match=r"3\.00 mm beside"):
+        formats.read(folder, like=Like(fill_gaps=True))
+
+
+def test_filling_gaps_drops_no_volume(make_series: MakeSeries) -> None:
+    folder = make_series([0, 0, 2, 2, 4, 4, 4], **MR)
+    for like in (None, Like(fill_gaps=True)):
+        with pytest.raises(GeometryError, match="2 at each place, but 3 at"):
+            formats.read(folder, like=like)

@@ -23,12 +23,17 @@ class Marks(NamedTuple):
 
     @property
     def order(self) -> tuple[tuple[float, ...], ...]:
-        """Frames at one place are volumes in this order, the scanner's own numbers first."""
+        """Frames at one place are volumes in this order, the scanner's own numbers first.
+
+        Within an enhanced file the temporal position goes before the order of the frames, which
+        means nothing (PS3.3 C.7.6.16).
+        """
         said = (
-            self.temporal, self.acquisition, self.time, self.trigger, self.echo, self.b_value,
+            self.number, self.temporal, self.frame,
+            self.acquisition, self.time, self.trigger, self.echo, self.b_value,
         )  # fmt: skip
         told = (() if value is None else (value,) for value in said)
-        return (self.number,), (self.frame,), *told, self.direction or ()
+        return *told, self.direction or ()
 
 
 def marks_of(tags: Tags, same: Marks | None = None) -> Marks:

@@ -64,7 +64,7 @@ class Stack:
         if not whole.frames:
             return self
         counts = [len(place) for place in whole.places]
-        if min(counts) == max(counts):
+        if min(counts) == max(counts) or _usual(counts) > 1:  # of several volumes none may go
             return whole
         return Stack(tuple(sorted(place, key=_in_order)[0] for place in whole.places), self.name)
 
@@ -141,9 +141,24 @@ class Stack:
 
     @cached_property
     def offsets(self) -> NDArray[np.float64]:
-        """How far each place lies from the first one, in mm along the stack; with gaps and all."""
+        """How far each place lies from the first one, in mm along the stack; with gaps and all.
+
+        Raises:
+            GeometryError: the places do not lie on one line; no gap is the reason.
+        """
         corners = np.array([place[0].position for place in self.places])
-        return np.asarray(np.linalg.norm(corners - corners[0], axis=1))
+        way = corners[-1] - corners[0]
+        length = float(np.linalg.norm(way)) or 1.0
+        mm = (corners - corners[0]) @ way / length
+        aside = np.linalg.norm(corners - corners[0] - np.outer(mm, way) / length, axis=1)
+        if aside.max() > _tolerance(corners, length / max(len(corners) - 1, 1)):
+            raise GeometryError(
+                f"slices lie up to {aside.max():.2f} mm beside the line from the first to the last",
+                file=self.home,
+                expected="slices above each other",
+                remedy="read them one by one; gaps cannot be filled sideways",
+            )
+        return np.asarray(mm)
 
     @cached_property
     def geometry(self) -> Geometry:
@@ -193,7 +208,7 @@ class Stack:
         even = np.linspace(corners[0], corners[-1], len(corners))
         step = float(np.linalg.norm(corners[-1] - corners[0])) / (len(corners) - 1)
         apart = np.linalg.norm(corners - even, axis=1)
-        if apart.max() <= max(UNEVEN * step, min(_rounding(corners), MOST_UNEVEN * step)):
+        if apart.max() <= _tolerance(corners, step):
             return
         raise GeometryError(
             self._uneven(),
@@ -225,7 +240,7 @@ class Stack:
         return np.array([dot(place[0].position, normal) for place in self.places])
 
     def _unequal(self, counts: Sequence[int]) -> GeometryError:
-        usual = sorted(counts)[len(counts) // 2]
+        usual = _usual(counts)
         odd = [(mm, n) for mm, n in zip(self._along(), counts, strict=True) if n != usual]
         named = ", ".join(f"{n} at {mm:.2f} mm" for mm, n in odd[:_NAMED])
         doubled = all(n > usual for _, n in odd)
@@ -235,8 +250,17 @@ class Stack:
             file=self.home,
             expected="as many slices at each place",
             remedy="remove the copies, or find the missing files"
-            + ("; or `--fill-gaps` takes the first of each" if doubled else ""),
+            + ("; or `--fill-gaps` takes the first of each" if doubled and usual == 1 else ""),
         )
+
+
+def _usual(counts: Sequence[int]) -> int:
+    return sorted(counts)[len(counts) // 2]
+
+
+def _tolerance(corners: NDArray[np.float64], step: float) -> float:
+    """How far, in mm, a slice may be from where an even grid has it."""
+    return max(UNEVEN * step, min(_rounding(corners), MOST_UNEVEN * step))
 
 
 def _rounding(corners: NDArray[np.float64]) -> float:
