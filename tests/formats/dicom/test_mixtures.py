@@ -271,3 +271,16 @@ def test_filling_gaps_drops_no_volume(make_series: MakeSeries) -> None:
     for like in (None, Like(fill_gaps=True)):
         with pytest.raises(GeometryError, match="2 at each place, but 3 at"):
             formats.read(folder, like=like)
+
+
+def test_marks_that_contradict_each_other_do_not_shuffle(make_series: MakeSeries) -> None:
+    """The second slice has echo and trigger crossed: the echo, which says more, decides."""
+    echoes, triggers, numbers = [5, 10, 10, 5], [0, 40, 0, 40], [1, 2, 3, 4]
+    folder = make_series(
+        [0, 0, 2, 2],
+        each=lambda i: {
+            "EchoTime": echoes[i], "TriggerTime": triggers[i], "InstanceNumber": numbers[i],
+        },
+        **MR,
+    )  # fmt: skip
+    assert firsts(folder) == [[[0, 300], [100, 200]]]

@@ -291,21 +291,24 @@ def _agreeing(places: list[list[Frame]]) -> list[list[Frame]]:
     """
     if len(places[0]) == 1:
         return places
-    telling = [name for name in _TELLING if _tells(places, name)]
-
-    def said(frame: Frame) -> tuple[object, ...]:
-        return tuple(getattr(frame.marks, name) for name in telling)
-
-    rows = [[said(frame) for frame in place] for place in places]
+    telling: tuple[str, ...] = ()
+    for name in _TELLING:  # as long as they say the same together at each place
+        if _tells(places, (name,)) and _tells(places, (*telling, name)):
+            telling = (*telling, name)
+    rows = [[_marks(frame, telling) for frame in place] for place in places]
     if all(row == rows[0] for row in rows):
         return places
     order = {marks: i for i, marks in reversed(list(enumerate(rows[0])))}
-    return [sorted(place, key=lambda frame: order.get(said(frame), 0)) for place in places]
+    return [sorted(place, key=lambda frame: order[_marks(frame, telling)]) for place in places]
 
 
-def _tells(places: list[list[Frame]], name: str) -> bool:
-    """Whether a mark has the same several values at each place."""
-    found = [sorted(map(repr, (getattr(f.marks, name) for f in place))) for place in places]
+def _marks(frame: Frame, names: Sequence[str]) -> tuple[object, ...]:
+    return tuple(getattr(frame.marks, name) for name in names)
+
+
+def _tells(places: list[list[Frame]], names: Sequence[str]) -> bool:
+    """Whether some marks together have the same several values at each place."""
+    found = [sorted(repr(_marks(frame, names)) for frame in place) for place in places]
     return len(set(found[0])) > 1 and all(values == found[0] for values in found)
 
 
