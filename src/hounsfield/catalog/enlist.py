@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import polars as pl
 
+from hounsfield import folders
 from hounsfield.catalog import layouts
 from hounsfield.catalog.layouts.contract import Entry
 from hounsfield.catalog.pseudonym import PLACES, plain
 from hounsfield.errors import InputError
-from hounsfield.folders import leads_back
 from hounsfield.formats.contract import Source
 from hounsfield.formats.whole import whole
 
@@ -78,7 +79,7 @@ class Listed:
     numeric: frozenset[str]
 
 
-def places(folders: Sequence[Path], layout: str | None, names: Sequence[str] = ()) -> list[Place]:
+def places(roots: Sequence[Path], layout: str | None, names: Sequence[str] = ()) -> list[Place]:
     """The data sets in some folders (or files), each with a name of its own.
 
     A folder's name is used where it is made of common words ("hospital_b"), else the layout's.
@@ -87,7 +88,7 @@ def places(folders: Sequence[Path], layout: str | None, names: Sequence[str] = (
         InputError: a folder is missing or empty.
     """
     found: list[Place] = []
-    for number, folder in enumerate(folders):
+    for number, folder in enumerate(roots):
         root = Path(os.path.abspath(folder))  # noqa: PTH100  # links in the path stay as given
         _check(root)
         kind = layout or layouts.recognise(root)
@@ -123,17 +124,8 @@ def _check(root: Path) -> None:
 
 
 def passed_over(root: Path) -> list[tuple[str, str]]:
-    """Sub-folders that cannot be listed and links that lead back, each with the reason."""
-    errors: list[OSError] = []
-    circles: list[str] = []
-    walk = os.walk(root, onerror=errors.append, followlinks=True) if root.is_dir() else ()
-    for folder, names, _ in walk:
-        back = [name for name in names if leads_back(Path(folder, name))]
-        names[:] = [name for name in names if name not in back]  # those are walked next
-        circles += [os.path.join(folder, name) for name in back]  # noqa: PTH118  # text, as below
-    shut = [(str(e.filename), f"the folder cannot be listed ({e.strerror})") for e in errors]
-    looped = [(path, "a link to a folder above it is not followed") for path in circles]
-    return [(os.path.relpath(path, root), reason) for path, reason in (*shut, *looped)]
+    """Sub-folders that cannot be listed, links that lead back, pipes; each with the reason."""
+    return [(_text(path), reason) for path, reason in folders.passed_over(root)]
 
 
 def enlist(found: Sequence[Place], progress: Callable[[int], None]) -> Listed:
@@ -185,7 +177,7 @@ def _entries(chunk: Sequence[Entry], first: int, stat: _Stat) -> pl.DataFrame:
     columns: dict[str, list[Any]] = _where([whole(entry.source) for entry in chunk], stat)
     columns["row"] = list(range(first, first + len(chunk)))
     for name in ("name", "patient", "known", "part", "case", "channel"):
-        columns[name] = [getattr(entry, name) for entry in chunk]
+        columns[name] = [_text(getattr(entry, name)) for entry in chunk]
     return pl.DataFrame(columns, schema={name: ENTRIES[name] for name in columns})
 
 
@@ -195,21 +187,28 @@ def _labels(chunk: Sequence[Entry], first: int, stat: _Stat) -> pl.DataFrame:
     columns: dict[str, list[Any]] = {f"mask_{name}": values for name, values in masks.items()}
     columns["row"] = [row for row, _ in pairs]
     for name in ("kind", "name", "label", "value", "box", "reader"):
-        columns[name] = [getattr(label, name) for _, label in pairs]
+        columns[name] = [_text(getattr(label, name)) for _, label in pairs]
     return pl.DataFrame(columns, schema={name: LABELS[name] for name in columns})
 
 
 def _where(sources: Sequence[Source | None], stat: _Stat) -> dict[str, list[Any]]:
     states = [(None, None, None) if one is None else stat.of(one) for one in sources]
     return {
-        "root": [one and one.root for one in sources],
-        "paths": [one and list(one.paths) for one in sources],
+        "root": [one and _text(one.root) for one in sources],
+        "paths": [one and [_text(path) for path in one.paths] for one in sources],
         "member": [one and one.member for one in sources],
         "frames": [one and one.frames and list(one.frames) for one in sources],
         "size": [state[0] for state in states],
         "changed": [state[1] for state in states],
         "reason": [state[2] for state in states],
     }
+
+
+def _text(value: Any) -> Any:
+    """Texts as a table can hold them: bytes of a file's name that are no UTF-8 become \\udcff."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(eq=False)
@@ -226,12 +225,16 @@ class _Stat:
         return self.state
 
     def _look(self, source: Source) -> tuple[int | None, int | None, str | None]:
+        if any(_text(name) != name for name in (source.root, *source.paths)):
+            return None, None, "its name is not UTF-8: rename it"
         try:
             states = [file.stat() for file in source.files]
         except FileNotFoundError:
             return None, None, "there is no such file"
         except (OSError, ValueError) as error:  # ValueError: a null byte in the name
             return None, None, getattr(error, "strerror", None) or "no file can have this name"
+        if not all(S_ISREG(s.st_mode) or S_ISDIR(s.st_mode) for s in states):
+            return None, None, folders.SPECIAL
         return sum(s.st_size for s in states), max(s.st_mtime_ns for s in states), None
 
 
@@ -250,7 +253,7 @@ class _Columns:
             values = [entry.columns.get(name) for entry in chunk]
             if any(isinstance(value, str) for value in values):
                 self.text.add(name)
-            table[COLUMN + name] = [None if value is None else str(value) for value in values]
+            table[COLUMN + name] = [None if one is None else _text(str(one)) for one in values]
         return pl.DataFrame(table, schema=dict.fromkeys(table, pl.String))
 
     @property

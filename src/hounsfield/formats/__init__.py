@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from hounsfield.errors import FormatError, InputError, UsageError, did_you_mean
 from hounsfield.files import whole_path
+from hounsfield.folders import SPECIAL, is_special
 from hounsfield.formats.contract import HEAD_BYTES, Format, Header, Like, NotAnImage, Source
 from hounsfield.formats.guard import refusing
 from hounsfield.geometry import shifted
@@ -34,6 +36,7 @@ FORMATS = {
 }
 # Suffixes of a header with its voxels in a second file -> the format that writes both
 PAIRED = {".hdr": "nifti", ".img": "nifti", ".mhd": "metaimage", ".nhdr": "nrrd"}
+_ALIASES = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif", ".mgh": ".mgz"}
 NO_IMAGE = "the content is of no known image format"
 
 
@@ -50,7 +53,7 @@ def sniff(path: str | Path) -> str:
     Raises:
         FormatError: the file is missing, unreadable, empty, or of no known format.
     """
-    path = Path(path)
+    path = _path(path)
     head = _head(path)
     if not head:
         raise FormatError("the file is empty (0 bytes)", file=path, remedy="copy it again")
@@ -65,7 +68,24 @@ def sniff(path: str | Path) -> str:
     )
 
 
+def _path(given: object) -> Path:
+    """A path that names something; "" would be the current folder.
+
+    Raises:
+        UsageError: no path.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise UsageError(
+            f"a path cannot be {given!r}", expected="a text, a Path or a Source that names a file"
+        )
+    if os.fspath(given) == "":
+        raise UsageError("no path was given", expected="the name of a file or a folder")
+    return Path(given)
+
+
 def _head(path: Path) -> bytes:
+    if is_special(path):
+        raise NotAnImage(SPECIAL, file=path, remedy="save what it gives to a file, and read that")
     try:
         with path.open("rb") as file:
             return file.read(HEAD_BYTES)
@@ -83,9 +103,9 @@ def _head(path: Path) -> bytes:
         raise FormatError(
             "no permission to read this file", file=path, remedy="ask its owner, or copy it"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise FormatError(
-            f"the file cannot be read ({error.strerror})",
+            f"the file cannot be read ({getattr(error, 'strerror', error)})",
             file=path,
             remedy="check the disk and the connection to it, then copy the file",
         ) from error
@@ -97,8 +117,8 @@ def find(path: str | Path) -> list[Source]:
     In a folder, DICOM files are put together into volumes, whatever their names; files that
     hold no image or are damaged are left out (`folder.contents` tells them).
     """
-    path = Path(path)
-    if path.is_dir():
+    path = _path(path)
+    if _is_dir(path):
         from hounsfield.formats.folder import contents
 
         return contents(path).sources
@@ -191,16 +211,15 @@ def format_of(path: Path) -> str:
     Raises:
         UsageError: none does; the message says which there are.
     """
-    aliases = {".nii": ".nii.gz", ".jpeg": ".jpg", ".tiff": ".tif", ".mgh": ".mgz"}
     suffix, known = _suffix(path), writable()
     if suffix in PAIRED:
         return PAIRED[suffix]
-    name = known.get(aliases.get(suffix, suffix))
+    name = known.get(_ALIASES.get(suffix, suffix))
     if name is None:
         raise UsageError(
-            f"no format is written with the suffix {suffix!r}",
+            f"no format is written with the suffix {suffix!r}" if suffix else "no suffix is given",
             file=path,
-            remedy=did_you_mean(suffix, known),
+            expected=f"one of {', '.join(sorted({*known, *_ALIASES, *PAIRED}))}",
         )
     return name
 
@@ -213,17 +232,18 @@ def named(source: Source | str | Path) -> Source:
     """
     if isinstance(source, Source):
         return source
-    path = Path(source)
+    path = _path(source)
     text, mark, member = str(source).partition("#")
-    if mark and not path.exists():  # scan.npz#train_images/17, or the second of a folder: scans#2
-        if Path(text).is_dir():
+    # scan.npz#train_images/17, or the second of a folder: scans#2
+    if mark and not os.path.exists(path):  # noqa: PTH110  # never raises
+        if _is_dir(Path(text)):
             return _numbered(Path(text), member)
         return Source.of(text, member)
-    found = _undamaged(path) if path.is_dir() else find(path)
+    found = _undamaged(path) if _is_dir(path) else find(path)
     if len(found) == 1:
         return found[0]
     names = [f"{path}#{one.member}" for one in found[:3]]
-    if path.is_dir():
+    if _is_dir(path):
         names = [f"{path}#{number}" for number in range(1, len(found) + 1)][:3]
     raise FormatError(
         f"holds {len(found)} images" if found else "holds no image",
@@ -232,6 +252,11 @@ def named(source: Source | str | Path) -> Source:
         if found
         else "`hounsfield info` says what is in it",
     )
+
+
+def _is_dir(path: Path) -> bool:
+    """Is this a folder? One that may not be asked is none, and is refused when it is opened."""
+    return os.path.isdir(path)  # noqa: PTH112  # never raises
 
 
 def _undamaged(folder: Path) -> list[Source]:

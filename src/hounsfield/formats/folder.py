@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +45,10 @@ def contents(folder: Path, tell: Callable[[int], None] | None = None) -> Content
 
 
 def contents_of(files: Iterable[Path], tell: Callable[[int], None] | None = None) -> Contents:
-    """The images that some files hold, together: a series is one image."""
+    """The images that some files hold, together: a series is one image.
+
+    A folder among them is one that cannot be listed (`folders.walk`).
+    """
     found: dict[tuple[object, ...], tuple[int, Source]] = {}
     dicom: dict[Path, int] = {}
     made = Contents([], [], [])
@@ -56,7 +60,7 @@ def contents_of(files: Iterable[Path], tell: Callable[[int], None] | None = None
                 for source in map(whole, formats.find(file)):  # header and voxels name one pair
                     found.setdefault((source.root, source.paths, source.member), (number, source))
         except HounsfieldError as error:
-            _set_aside(made, file, error)
+            _set_aside(made, file, _shut(file) if os.path.isdir(file) else error)  # noqa: PTH112
         if tell is not None:
             tell(number + 1)
     voxels = {file for _, source in found.values() for file in source.files[1:]}
@@ -81,6 +85,14 @@ def _set_aside(made: Contents, file: Path, error: HounsfieldError) -> None:
         made.others.append((file, error))
     else:
         made.bad.append((file, error))
+
+
+def _shut(folder: Path) -> FormatError:
+    return FormatError(
+        "no permission to open this folder",
+        file=folder,
+        remedy="ask its owner for permission, or copy it",
+    )
 
 
 def _is_unknown(error: FormatError) -> bool:

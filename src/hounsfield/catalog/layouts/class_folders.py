@@ -179,7 +179,9 @@ def _holds_picture(folder: Path) -> bool:
     held = listing(folder)
     if any(is_picture(entry.name) for entry in held):
         return True
-    return _one_a_patient(folder) and any(may_be_picture(path) for path in walk(folder))
+    return _one_a_patient(folder) and any(
+        may_be_picture(path) for path in walk(folder, files_only=True)
+    )
 
 
 def _images(folder: Path) -> list[str]:
@@ -187,7 +189,7 @@ def _images(folder: Path) -> list[str]:
     own = pictures(folder)
     if own or not _one_a_patient(folder):
         return own
-    return [path for path in walk(folder) if may_be_picture(path)]
+    return [path for path in walk(folder, files_only=True) if may_be_picture(path)]
 
 
 def _one_a_patient(folder: Path) -> bool:

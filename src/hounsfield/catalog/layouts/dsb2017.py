@@ -95,7 +95,7 @@ def noticed(root: Path) -> list[Finding]:
 
 def _patient(base: Path, folder: str, patient: str, said: _Said | None) -> Iterator[Entry]:
     """The files of a patient; the folder itself where it is missing, so that the scan tells."""
-    files = list(walk(base, folder)) if (base / folder).is_dir() else []
+    files = list(walk(base, folder, files_only=True)) if (base / folder).is_dir() else []
     labels: tuple[Label, ...] = ()
     if said is not None and said.cancer is not None:
         labels = (Label("class", "cancer", CLASSES[said.cancer]),)

@@ -35,7 +35,7 @@ def entries(root: Path) -> Iterator[Entry]:
     Hidden files are left out; a link that leads back to a folder above is not followed.
     """
     if root.is_dir():
-        for path in walk(root):
+        for path in walk(root, files_only=True):
             if may_be_picture(path):
                 yield from _of(root, path)  # a link to nowhere too: the scan lists it as missing
     else:

@@ -337,7 +337,7 @@ def _place(root: Path, table: Table, columns: Columns) -> tuple[str, str]:
 
 
 def _videos(root: Path) -> list[str]:
-    return [path for path in walk(root) if path.lower().endswith(VIDEOS)]
+    return [path for path in walk(root, files_only=True) if path.lower().endswith(VIDEOS)]
 
 
 def _tables(root: Path) -> list[tuple[Table, Columns]]:
