@@ -52,4 +52,6 @@ def test_a_mask_of_another_grid_is_refused(scan: Path, ask: Ask, tmp_path: Path)
     )
     ask("n4", scan, out, "--shrink", 0).refuses(3, "shrink factor of 0")
     ask("n4", scan, tmp_path / "out.xyz").refuses(2, "no format is written")
+    for suffix in (".png", ".tif"):
+        ask("n4", scan, tmp_path / f"out{suffix}").refuses(2, f"{suffix} does not hold a volume")
     assert not out.exists()

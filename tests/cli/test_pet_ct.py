@@ -33,3 +33,11 @@ def test_a_folder_without_pet_is_refused(
     assert "no PET" in capsys.readouterr().err
     assert main(["pet-ct", str(tmp_path / "gone"), str(tmp_path / "out.nii.gz")]) == 3
     assert "no such folder" in capsys.readouterr().err
+
+
+def test_a_target_that_holds_no_volume_is_refused_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("out.png", "out.tif"):
+        assert main(["pet-ct", str(tmp_path / "gone"), str(tmp_path / name)]) == 2
+        assert f"{name[3:]} does not hold a volume" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hounsfield.errors import InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.workflow.data import Data
-from hounsfield.workflow.preparing import about
+from hounsfield.workflow.preparing import about, refuse_target
 
 if TYPE_CHECKING:
     from hounsfield.preprocessing.pet.pet_ct import Combined, Wanted
@@ -25,8 +25,8 @@ def pet_ct(
     """PET in SUV and CT or MR as two channels, written to `target`; with `figure`, how it moved.
 
     Raises:
-        UsageError: a file is there already, no format writes the suffix, or a figure is asked of
-            no registration.
+        UsageError: a file is there already, no format of volumes writes the suffix, or a figure is
+            asked of no registration.
         InputError, GeometryError: as `preprocessing.pet.pet_ct.load`, or there is no such folder.
     """
     from hounsfield import formats
@@ -36,7 +36,7 @@ def pet_ct(
     from hounsfield.preprocessing.pet.registration_figure import figure as drawn
 
     folder, target, wanted = Path(folder), Path(target), wanted or Wanted()
-    formats.format_of(target)
+    refuse_target(target)
     refuse_suffix(figure)
     if figure is not None and not wanted.registered:
         raise UsageError("--figure shows a registration", remedy="add --register")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hounsfield.errors import HounsfieldError, InputError
+from hounsfield.errors import HounsfieldError, InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.progress import SILENT, Watch
 from hounsfield.workflow.data import Data
@@ -37,6 +37,31 @@ def about(file: Data) -> Iterator[None]:
         ) from None
 
 
+FLAT = ("png", "jpeg")  # formats of one picture of whole numbers
+
+
+def refuse_target(target: Path, shape: Sequence[int] = (), *, whole: bool = True) -> None:
+    """Refuse, before any work, a name whose format cannot hold an image of this shape (C, Z, Y, X).
+
+    With `whole`, the values are whole numbers. A TIFF's pages hold volumes, too, but not where
+    they lie in the patient, so what has several slices goes elsewhere.
+
+    Raises:
+        UsageError: no format writes the suffix, or the format cannot hold it.
+    """
+    from hounsfield import formats
+
+    name = formats.format_of(target)
+    several = tuple(shape[:2]) != (1, 1)
+    if (name in FLAT and (several or not whole)) or (name == "tiff" and several):
+        what = "a volume, or several channels" if several else "numbers that are not whole"
+        raise UsageError(
+            f"{target.suffix} does not hold {what}",
+            file=target,
+            expected="a format of volumes: .nii.gz, .nrrd, .mha, .mgz, .mnc",
+        )
+
+
 def n4(
     source: Data,
     target: Data,
@@ -49,7 +74,7 @@ def n4(
     """Read an MR volume, divide it by its bias field, write it, and draw it if asked to.
 
     Raises:
-        UsageError: a file is there already, or no format writes its suffix.
+        UsageError: a file is there already, no format writes its suffix, or it holds no volume.
         InputError, GeometryError: as `correct_bias`.
     """
     from hounsfield import formats
@@ -61,7 +86,9 @@ def n4(
     refuse_suffix(figure)
     refuse_existing((target, figure), overwrite=overwrite)
     with about(source):
-        image = formats.read(str(source))
+        opened = formats.open(str(source))
+        refuse_target(target, opened.header.shape, whole=False)
+        image = opened.read()
         found = correct_bias(image, formats.read(str(mask)) if mask else None, how)
     formats.write(found.image, target)
     if figure:

@@ -72,7 +72,7 @@ def drawn(tmp_path: Path, like: Image | None = None, **contours: Any) -> Image:
         for name, some in contours.items()
     }
     path = saved(made_structures(regions), tmp_path / "structures.dcm")
-    return masks(path, like or grid())
+    return masks(path, like or grid(), labels=False)
 
 
 def notes(image: Image) -> str:
@@ -301,6 +301,40 @@ def test_regions_are_chosen_and_joined(tmp_path: Path) -> None:
         masks(path, grid(), labels=True)
     with pytest.raises(UsageError, match="did you mean 'left'"):
         masks(path, grid(), only=["lefd"])
+    assert masks(path, grid(), only=["LEFT"], labels=False).channels[0].name == "left"
+
+
+def test_capitals_count_where_nothing_else_differs(tmp_path: Path) -> None:
+    regions = {name: [(CLOSED, box(2.5, 2.5, 9.5, 9.5, 1))] for name in ("GTV", "gtv", "Spleen")}
+    path = saved(made_structures(regions), tmp_path / "s.dcm")
+    assert masks(path, grid(), only=["gtv", "spleen"]).channels[1].name == "Spleen"
+    assert masks(path, grid(), only=["gtv"]).array.max() == 2
+    with pytest.raises(UsageError, match="2 regions are called 'Gtv'") as caught:
+        masks(path, grid(), only=["Gtv"])
+    assert caught.value.expected == "GTV or gtv"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_label_map_where_it_can_be_one(tmp_path: Path) -> None:
+    regions = {
+        "left": [(CLOSED, box(2.5, 2.5, 9.5, 9.5, 1))],
+        "right": [(CLOSED, box(12.5, 2.5, 19.5, 9.5, 1))],
+    }
+    path = saved(made_structures(regions), tmp_path / "s.dcm")
+    apart = masks(path, grid(), labels=False)
+    both = masks(path, grid())
+    assert (apart.stored["values"], both.stored["values"]) == ("masks", "labels")
+    np.testing.assert_array_equal(both.array[0], apart.array[0] + 2 * apart.array[1])
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2, 3:9, 4:20] = 1
+    labels[3, 12:, 30:] = 2
+    path = saved(made_seg(made_ct(SHAPE, STEP), labels, "BINARY"), tmp_path / "seg.dcm")
+    apart = masks(path, grid(), only=["part 2"], labels=False)
+    assert [c.name for c in apart.channels] == ["part 2"]
+    np.testing.assert_array_equal(apart.array[0], labels == 2)
+    apart = masks(path, grid(), labels=False)
+    np.testing.assert_array_equal(apart.array, [labels == 1, labels == 2])
+    assert apart.stored["values"] == "masks"
 
 
 def test_a_bare_read_says_what_is_needed(tmp_path: Path) -> None:
@@ -513,7 +547,34 @@ def test_the_command_writes_masks(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert isinstance(expected.geometry, Patient)
     np.testing.assert_allclose(image.geometry.affine, expected.geometry.affine, atol=1e-4)
     said = capsys.readouterr().out
-    assert "channel 1: liver" in said
+    assert "value 1: liver" in said
     assert "Note: contours up to 0.20 of a slice away" in said
     assert main(command) == 2
     assert main([*command, "--overwrite", "--only", "heart"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    more = ["--overwrite", "--only", "LIVER", "--channels"]
+    assert main([*command, *more]) == 0
+    assert "channel 1: liver" in capsys.readouterr().out
+    assert formats.read(out).channels[0].name == "liver"
+    assert main([*command, *more, "--labels"]) == 2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_command_says_what_is_no_structures_and_no_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_ct(made_ct(SHAPE, STEP), tmp_path / "ct")
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2, 3:9, 4:20] = 1
+    path = saved(made_seg(made_ct(SHAPE, STEP), labels, "BINARY"), tmp_path / "ct" / "9.dcm")
+    ct, seg, out = f"{tmp_path}/ct#1", f"{tmp_path}/ct#2", tmp_path / "out.nii.gz"
+    assert main(["masks", ct, str(out), "--like", ct]) == 3
+    assert "ct#1: this is an image (CT), no structures" in capsys.readouterr().err
+    assert main(["masks", seg, str(out), "--like", ct]) == 0
+    assert main(["masks", str(path), str(tmp_path / "out.png"), "--like", ct]) == 2
+    assert "out.png: .png does not hold a volume" in capsys.readouterr().err
+    flat = tmp_path / "flat.png"
+    formats.write(Image(np.zeros((1, 1, 5, 4), np.uint8)), flat)
+    assert main(["masks", str(path), str(tmp_path / "o.nii.gz"), "--like", str(flat)]) == 3
+    told = "flat.png: the image has no place in a patient (no geometry)"
+    assert told in capsys.readouterr().err

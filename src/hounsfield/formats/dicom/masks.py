@@ -31,13 +31,14 @@ class Named:
 
 
 def masks(
-    path: str | Path, like: Image | Header, *, only: Sequence[str] = (), labels: bool = False
+    path: str | Path, like: Image | Header, *, only: Sequence[str] = (), labels: bool | None = None
 ) -> Image:
     """The regions of a DICOM SEG or RTSTRUCT file on the grid of an image.
 
-    A structure set gives a channel of 0 and 1 for each region; a segmentation what `hf.read` gives.
-    `only` chooses regions by name or number; with `labels` the regions become one label map, whose
-    values are their numbers. `stored["notes"]` says in words what is not exact.
+    `only` chooses regions by name or number. Regions that do not overlap become one label map,
+    whose values are their numbers; others a channel of 0 and 1 each, and fractions stay fractions.
+    `labels` asks for the one (True) or the other (False). `stored["notes"]` says in words what is
+    not exact.
 
     Raises:
         FormatError: neither a SEG nor an RTSTRUCT, or damaged.
@@ -46,16 +47,33 @@ def masks(
     """
     from hounsfield import formats
 
-    path, grid = Path(path), _grid(like)
+    path, grid = _file(path), grid_of(like)
     if formats.sniff(path) != "dicom":
         raise FormatError("this is no DICOM file", file=path, expected="an RTSTRUCT or SEG file")
     with refusing(path, "the masks"):
         if not seg.is_segmentation(path):
-            return _of_structures(path, grid, only, labels)
+            return _formed(_of_structures(path, grid, only), labels, path)
         image = seg.read(Source.of(path), None)
         named = [Named(one.number, one.label) for one in seg.segments(path)]
-        image = _chosen(image, named, _picked(named, only, path), path) if only else image
-        return onto(_joined(image, path) if labels else image, like)
+        image = _chosen(image, named, _picked(named, only, path)) if only else image
+        return onto(_formed(image, labels, path), like)
+
+
+def _file(path: str | Path) -> Path:
+    """The file itself; of `scans#2`, as `hounsfield info` numbers them, the file it stands for."""
+    from hounsfield import formats
+
+    if "#" not in str(path) or Path(path).exists():
+        return Path(path)
+    source = formats.named(path)
+    head = formats.header(source)
+    if head.format == "dicom" and len(source.paths) == 1 and seg.is_segmentation(source.file):
+        return source.file
+    raise FormatError(
+        f"this is an image ({head.modality or head.format}), no structures",
+        file=path,
+        expected="an RTSTRUCT or SEG file",
+    )
 
 
 def onto(segmentation: Image, like: Image | Header) -> Image:
@@ -67,7 +85,7 @@ def onto(segmentation: Image, like: Image | Header) -> Image:
     Raises:
         GeometryError: no place in a patient, another frame of reference, no overlap.
     """
-    here, there = Grid.of(segmentation), _grid(like)
+    here, there = Grid.of(segmentation), grid_of(like)
     moved = resample(segmentation, grid=there, order=0, fill=0)
     notes = []
     if there.geometry.frame_uid is None and here.geometry.frame_uid is not None:
@@ -80,11 +98,19 @@ def onto(segmentation: Image, like: Image | Header) -> Image:
     return replace(moved, stored={**segmentation.stored, "notes": notes})
 
 
-def _grid(like: Image | Header) -> Grid:
+def grid_of(like: Image | Header) -> Grid:
+    """The grid that masks are wanted on.
+
+    Raises:
+        GeometryError: the image has no place in a patient.
+    """
     if isinstance(like, Image):
         return Grid.of(like)
     if not isinstance(like.geometry, Patient):
-        raise GeometryError(f"an image with the geometry {like.geometry} has no place in a patient")
+        raise GeometryError(
+            f"the image has no place in a patient ({like.geometry or 'no geometry'})",
+            expected="the volume that the regions were drawn on",
+        )
     return Grid(like.shape[1:], like.geometry)
 
 
@@ -100,7 +126,7 @@ def _same_voxels(here: Grid, there: Grid) -> bool:
     return bool(np.abs(voxels - np.rint(voxels)).max() <= _ON_GRID)
 
 
-def _of_structures(path: Path, grid: Grid, only: Sequence[str], labels: bool) -> Image:
+def _of_structures(path: Path, grid: Grid, only: Sequence[str]) -> Image:
     some = rtstruct.structures(path)
     named = [Named(one.roi.number, one.roi.name) for one in some]
     picked = _picked(named, only, path)
@@ -126,18 +152,27 @@ def _of_structures(path: Path, grid: Grid, only: Sequence[str], labels: bool) ->
         notes.append(_UNKNOWN.format("structures"))
     regions = [{"number": one.number, "label": one.name} for one in named]
     stored = {"format": "dicom", "values": "masks", "segments": regions, "notes": notes}
-    image = Image(array, grid.geometry, tuple(Channel(one.name) for one in named), stored)
-    return _joined(image, path) if labels else image
+    return Image(array, grid.geometry, tuple(Channel(one.name) for one in named), stored)
 
 
 def _picked(named: Sequence[Named], only: Sequence[str], path: Path) -> list[int]:
-    """Which regions: by name, else by number, in the order asked for; all by default."""
+    """Which regions: by name, else by number, in the order asked for; all by default.
+
+    Capitals count only where two names differ by nothing else.
+    """
     if not only:
         return list(range(len(named)))
     found: list[int] = []
     for asked in only:
         here = [i for i, one in enumerate(named) if one.name == asked]
+        here = here or [i for i, one in enumerate(named) if one.name.lower() == asked.lower()]
         here = here or [i for i, one in enumerate(named) if str(one.number) == asked]
+        if len({named[i].name for i in here}) > 1:
+            raise UsageError(
+                f"{len(here)} regions are called {asked!r} but for capitals",
+                file=path,
+                expected=" or ".join(named[i].name for i in here),
+            )
         if not here:
             raise UsageError(
                 f"no region is called {asked!r}",
@@ -148,7 +183,7 @@ def _picked(named: Sequence[Named], only: Sequence[str], path: Path) -> list[int
     return found
 
 
-def _chosen(image: Image, named: Sequence[Named], picked: Sequence[int], path: Path) -> Image:
+def _chosen(image: Image, named: Sequence[Named], picked: Sequence[int]) -> Image:
     """Some segments: their channels, or a label map of them alone."""
     regions = image.stored["segments"]
     stored = {**image.stored, "segments": [regions[i] for i in picked]}
@@ -157,6 +192,31 @@ def _chosen(image: Image, named: Sequence[Named], picked: Sequence[int], path: P
         return replace(image, array=image.array[list(picked)], channels=channels, stored=stored)
     keep = np.isin(image.array, [named[i].number for i in picked])
     return replace(image, array=np.where(keep, image.array, 0), stored=stored)
+
+
+def _formed(image: Image, labels: bool | None, path: Path) -> Image:
+    """A label map or channels, as asked for; a label map, where nothing is and it can be one."""
+    if labels is False:
+        return _apart(image, path)
+    try:
+        return _joined(image, path)
+    except UsageError:
+        if labels:
+            raise
+        return image
+
+
+def _apart(image: Image, path: Path) -> Image:
+    """A label map as channels of 0 and 1."""
+    if image.stored["values"] != "labels":
+        return image
+    regions = image.stored["segments"]
+    check_promise(path, (len(regions), *image.shape[1:]), np.dtype(np.uint8), 1 << 62)
+    array = np.stack([image.array[0] == one["number"] for one in regions]).astype(np.uint8)
+    channels = tuple(Channel(one["label"] or f"segment {one['number']}") for one in regions)
+    return replace(
+        image, array=array, channels=channels, stored={**image.stored, "values": "masks"}
+    )
 
 
 def _joined(image: Image, path: Path) -> Image:
@@ -169,7 +229,9 @@ def _joined(image: Image, path: Path) -> Image:
         return image
     if image.stored["values"] == "fractions":
         raise UsageError(
-            "fractions make no label map", file=path, remedy="leave --labels away; decide above 0.5"
+            "fractions make no label map",
+            file=path,
+            remedy="leave --labels away, and decide above 0.5",
         )
     numbers = [int(one["number"]) for one in image.stored["segments"]]
     if not 0 < min(numbers) <= max(numbers) <= 65_535:
@@ -180,7 +242,7 @@ def _joined(image: Image, path: Path) -> Image:
             raise UsageError(
                 f"{channel.name!r} shares {clash:,} voxels with regions before it",
                 file=path,
-                remedy="choose regions that do not overlap, or leave --labels away",
+                remedy="choose regions that do not overlap, or leave --labels away: a channel each",
             )
         made |= mask * made.dtype.type(number)
     stored = {**image.stored, "values": "labels"}
