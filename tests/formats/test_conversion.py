@@ -112,7 +112,7 @@ def test_a_folder_keeps_its_tree(
     ]  # fmt: skip
     told = capsys.readouterr().out
     assert "5 images written" in told
-    assert "Not converted (2×): the content is of no known image format: 1.2.840.5, …" in told
+    assert "No image (2×): the content is of no known image format: 1.2.840.5, …" in told
     assert "lanted" not in told
     assert main(["convert", str(folder), str(out)]) == 0  # what was done is not done again
     assert "5 images there already" in capsys.readouterr().out
@@ -207,12 +207,78 @@ def test_a_gap_in_one_series_of_a_folder_stops_no_other(
                 ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             )  # fmt: skip
             path.rename(scans / f"{series}-{number}.dcm")
-    assert main(["convert", str(scans), str(tmp_path / "data")]) == 0
-    said = capsys.readouterr().out
-    assert "1 image written" in said
-    assert "1 slice is missing" in said
+    assert main(["convert", str(scans), str(tmp_path / "data")]) == 3  # a script must notice
+    said = capsys.readouterr()
+    assert "1 image written" in said.out
+    assert "NOT CONVERTED (1×): 1 slice is missing" in said.out
+    assert "1 image could not be converted" in said.err
     assert (tmp_path / "data" / "series-5.nii.gz").is_file()
     assert main(["convert", str(scans), str(tmp_path / "data"), "--fill-gaps"]) == 0
     assert (tmp_path / "data" / "series-3.nii.gz").is_file()
     assert main(["convert", str(scans), str(scans)]) == 2
     assert "into itself" in capsys.readouterr().err
+
+
+def slices(make_dicom: Any, folder: Path, steps: list[tuple[float, float]], **said: Any) -> Path:
+    """A series in a folder; each slice lies at (y, z) mm."""
+    folder.mkdir(exist_ok=True)
+    for number, (y, z) in enumerate(steps):
+        path = make_dicom(
+            np.full((4, 5), number * 10, np.int16), SeriesInstanceUID="1.2.3", Modality="CT",
+            InstanceNumber=number, PixelSpacing=[1, 1], ImagePositionPatient=[0, y, z],
+            ImageOrientationPatient=[1, 0, 0, 0, 1, 0], SliceThickness=2, RescaleSlope=1,
+            RescaleIntercept=0, **said,
+        )  # fmt: skip
+        path.rename(folder / f"{number}.dcm")
+    return folder
+
+
+def test_leaning_slices_are_told_and_straightened(make_dicom: Any, tmp_path: Path) -> None:
+    folder = slices(make_dicom, tmp_path / "ct", [(0, 0), (1, 2), (2, 4)])
+    (note,) = convert(folder, tmp_path / "x.nii.gz", Choices())
+    assert "lean by 26.6°" in note
+    assert convert(folder, tmp_path / "y.nii.gz", Choices(straight=True)) == []
+    axes = formats.header(tmp_path / "y.nii.gz").geometry.affine[:3, :3]  # type: ignore[union-attr]
+    assert abs(axes[:, 1] @ axes[:, 2]) < 1e-5
+
+
+def test_what_filling_did_is_said(make_dicom: Any, tmp_path: Path) -> None:
+    even = slices(make_dicom, tmp_path / "even", [(0, 0), (0, 2), (0, 4)])
+    assert convert(even, tmp_path / "a.nii.gz", Choices(fill_gaps=True)) == []
+    gap = slices(make_dicom, tmp_path / "gap", [(0, 0), (0, 2), (0, 4), (0, 8)])
+    torn = gap / "1.dcm"
+    torn.write_bytes(torn.read_bytes()[:-4])
+    first, second = convert(gap, tmp_path / "b.nii.gz", Choices(fill_gaps=True))
+    assert first == "damaged slices at 2.00 mm were left out and interpolated"
+    assert "3 places, unevenly apart" in second
+
+
+def test_an_organs_window_wants_hounsfield_units(make_dicom: Any, tmp_path: Path) -> None:
+    ct = slices(make_dicom, tmp_path / "ct", [(0, 0), (0, 2)])
+    convert(ct, tmp_path / "x.png", Choices(organ="lung", plane=1))
+    shown = formats.read(tmp_path / "x.png").array
+    assert abs(int(shown[0, 0, 0, 0]) - round((10 + 1350) / 1500 * 255)) <= 1
+    pet = slices(make_dicom, tmp_path / "pet", [(0, 0), (0, 2)], Units="BQML")
+    with pytest.raises(FormatError, match="CT window for Bq/ml"):
+        convert(pet, tmp_path / "y.png", Choices(organ="lung", plane=1))
+
+
+def test_one_channel_and_one_plane(tmp_path: Path) -> None:
+    array = np.arange(24, dtype=np.uint8).reshape(2, 3, 2, 2)
+    formats.write(Image(array, Patient(np.eye(4))), tmp_path / "x.nii.gz")
+    convert(tmp_path / "x.nii.gz", tmp_path / "x.png", Choices(channel=1, plane=2))
+    np.testing.assert_array_equal(formats.read(tmp_path / "x.png").array[0, 0], array[1, 2])
+    with pytest.raises(InputError, match="no channel 2"):
+        convert(tmp_path / "x.nii.gz", tmp_path / "y.png", Choices(channel=2))
+    convert(tmp_path / "x.png", tmp_path / "z.png", Choices(plane=0))
+    with pytest.raises(InputError, match="no plane 1"):
+        convert(tmp_path / "x.png", tmp_path / "w.png", Choices(plane=1))
+
+
+def test_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").mkdir()
+    formats.write(Image(np.zeros((1, 1, 2, 2), np.uint8)), tmp_path / "a.b.png")
+    assert main(["convert", str(tmp_path / "a.b.png"), str(tmp_path / "out"), "--to", "tif"]) == 0
+    assert (tmp_path / "out" / "a.b.tif").is_file()
+    assert main(["convert", str(tmp_path / "a.b.png"), str(tmp_path / "x.dcm")]) == 2
+    assert ".nii, .nii.gz" in capsys.readouterr().err

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from hounsfield.formats.conversion import Choices
 
 MOST_NAMED = 5
@@ -24,10 +22,13 @@ def convert(
     voi: bool = False,
     bits: Literal[8, 16] = 8,
     plane: int | None = None,
+    channel: int | None = None,
     suv: Literal["bw", "lbm", "lbm-james", "bsa"] | None = None,
     fill_gaps: bool = False,
+    straight: bool = False,
     to: str = ".nii.gz",
     overwrite: bool = False,
+    phi: bool = False,
 ) -> None:
     """Convert an image, a DICOM series, or a folder of them, to another format.
 
@@ -52,30 +53,35 @@ def convert(
         Of a windowed picture.
     plane
         Only this slice or frame, counted from 0.
+    channel
+        Only this volume of several (time, echo, contrast, band), counted from 0.
     suv
         PET in standardized uptake values: by body weight, lean body mass or surface.
     fill_gaps
         Resample slices that are missing, doubled or unevenly spaced onto an even grid.
+    straight
+        Resample slices that lean (a tilted gantry) onto a straight grid.
     to
-        The suffix to write, when a folder is converted.
+        The suffix to write, where the target is a folder.
     overwrite
         Replace what exists.
+    phi
+        Name files that could not be converted also where a name may be a person's.
     """
     from rich.console import Console
 
-    from hounsfield.errors import UsageError
     from hounsfield.formats.conversion import Choices
     from hounsfield.formats.conversion import convert as convert_one
-    from hounsfield.formats.windows import named_window
+    from hounsfield.formats.folder_conversion import file_name
 
-    if organ is not None and window is not None:
-        raise UsageError("a window and an organ", remedy="choose one of them")
-    window = named_window(organ) if organ is not None else window
-    choices = Choices(window, voi, bits, plane, suv, fill_gaps, overwrite)
+    choices = Choices(window, organ, voi, bits, plane, channel, suv, fill_gaps, straight, overwrite)
     out = Console(soft_wrap=True, highlight=False)
+    suffix = to if to.startswith(".") else f".{to}"
     if source.is_dir() and not _names_a_file(target):
-        _folder(source, target, to, choices, out)
+        _folder(source, target, suffix, choices, phi=phi)
         return
+    if target.is_dir():
+        target = target / file_name(source, suffix)
     notes = convert_one(source, target, choices)
     out.print(f"{target}", markup=False)
     for note in notes:
@@ -97,7 +103,7 @@ def _names_a_file(target: Path) -> bool:
         raise
 
 
-def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console) -> None:
+def _folder(source: Path, target: Path, suffix: str, choices: Choices, *, phi: bool) -> None:
     from collections import Counter, defaultdict
 
     from hounsfield.catalog.findings import counted
@@ -105,37 +111,43 @@ def _folder(source: Path, target: Path, to: str, choices: Choices, out: Console)
     from hounsfield.errors import InputError
     from hounsfield.formats.folder_conversion import convert_folder
 
-    suffix = to if to.startswith(".") else f".{to}"
-    written, kept, notes, failed = 0, 0, Counter[str](), defaultdict[str, list[Path]](list)
+    written, kept, notes = 0, 0, Counter[str]()
+    failed, others = defaultdict[str, list[Path]](list), defaultdict[str, list[Path]](list)
     watch = Terminal(times=False)
+    out = watch.out
     with watch.stage("converting"):
         for done in convert_folder(source, target, suffix, choices, watch):
             kept += done.kept
             written += done.reason is None and not done.kept
             notes.update(re.sub(r" \([^)]*\)", "", note) for note in done.notes)  # without sizes
             if done.reason:
-                failed[done.reason].append(done.source.relative_to(source))
+                kind = others if done.harmless else failed
+                kind[done.reason].append(done.source.relative_to(source))
     out.print(f"{counted(written, 'image')} written to {target}", markup=False)
     if kept:
         out.print(f"{counted(kept, 'image')} there already; --overwrite replaces", markup=False)
     for note, count in notes.most_common():
         out.print(f"Note ({count}×): {note}", markup=False)
-    for reason, files in sorted(failed.items(), key=lambda one: -len(one[1])):
-        out.print(f"Not converted ({len(files)}×): {reason}: {_named(files)}", markup=False)
-    if not written and not kept:
+    for title, group in (("No image", others), ("NOT CONVERTED", failed)):
+        for reason, files in sorted(group.items(), key=lambda one: -len(one[1])):
+            out.print(f"{title} ({len(files)}×): {reason}: {_named(files, phi)}", markup=False)
+    lost = sum(map(len, failed.values()))
+    if lost or not (written or kept):
         raise InputError(
-            "no image was converted",
+            f"{counted(lost, 'image')} could not be converted" if lost else "there is no image",
             file=source,
-            expected="a folder with images that can be read",
-            remedy="`hounsfield info FOLDER` says what is in it",
+            expected="files that can be read",
+            remedy="--phi names them, also where a name may be a person's"
+            if lost
+            else "`hounsfield info FOLDER` says what is in it",
         )
 
 
-def _named(files: list[Path]) -> str:
+def _named(files: list[Path], phi: bool) -> str:
     """The first files whose names say nothing of a person."""
     from hounsfield.catalog.pseudonym import plain_path
 
-    shown = [file.as_posix() for file in files if plain_path(file)][:MOST_NAMED]
+    shown = [file.as_posix() for file in files if phi or plain_path(file)][:MOST_NAMED]
     if not shown:
-        return "(names hidden: `hounsfield info FOLDER --phi` shows them)"
+        return "(names hidden: --phi shows them)"
     return ", ".join(shown) + (", …" if len(files) > len(shown) else "")

@@ -12,6 +12,7 @@ write(image, path) -> None                     optional: whole or not at all
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -62,6 +63,11 @@ class Source:
     def file(self) -> Path:
         """The only or first file."""
         return self.files[0]
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds all files."""
+        return Path(os.path.commonpath([file.parent for file in self.files]))
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more files" if len(self.paths) > 1 else ""
@@ -132,6 +138,33 @@ class Like:
     dtype: np.dtype[np.generic] | None = None
     suv: Suv | None = None  # PET: by body weight, lean mass or surface, instead of Bq/ml
     fill_gaps: bool = False  # slices at uneven places are resampled onto an even grid
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What `Like(fill_gaps=True)` did; `Image.stored["filled"]` where it did anything."""
+
+    uneven_mm: tuple[float, ...]  # where the slices lay, from the first; empty: they were even
+    slices: int
+    damaged_mm: tuple[float, ...] = ()  # slices that could not be read, along the stack
+    left_out: int = 0  # pictures at places that had one already
+
+    @property
+    def words(self) -> list[str]:
+        """One sentence for each thing that was done."""
+        said = []
+        if self.damaged_mm:
+            places = ", ".join(f"{mm:.2f}" for mm in self.damaged_mm[:4])
+            more = ", …" if len(self.damaged_mm) > 4 else ""
+            said.append(f"damaged slices at {places}{more} mm were left out and interpolated")
+        if self.left_out:
+            said.append(f"{self.left_out} more pictures at places that had one already: left out")
+        if self.uneven_mm:
+            said.append(
+                f"slices at {len(self.uneven_mm)} places, unevenly apart, were resampled linearly "
+                f"onto {self.slices} even ones"
+            )
+        return said
 
 
 HEAD_BYTES = 4096  # how much of a file `sniff` sees

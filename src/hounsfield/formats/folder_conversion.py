@@ -33,6 +33,7 @@ class Done:
     notes: tuple[str, ...] = ()
     reason: str | None = None
     kept: bool = False  # the target was there already
+    harmless: bool = False  # a sound file without a picture: nothing is lost
 
 
 def convert_folder(
@@ -61,8 +62,10 @@ def convert_folder(
         (file for file in files if inside in whole.parents or inside not in file.resolve().parents),
         lambda count: watch.tell("reading headers", count, None),
     )
-    for file, error in (*found.bad, *found.others):
+    for file, error in found.bad:
         yield Done(file, None, reason=error.problem)
+    for file, error in found.others:
+        yield Done(file, None, reason=error.problem, harmless=True)
     named = list(_named(found.sources, folder, suffix))
     with ThreadPoolExecutor(min(os.cpu_count() or 1, _MOST), "convert") as pool:
         waiting: list[Future[Done]] = [
@@ -90,34 +93,39 @@ def _one(source: Source, target: Path, choices: Choices) -> Done:
 
 def _named(sources: list[Source], folder: Path, suffix: str) -> Iterator[tuple[Source, Path]]:
     """Each image and its path within the new folder; the same at every call."""
-    homes = Counter(_home(source) for source in sources if len(source.paths) > 1)
+    homes = Counter(source.home for source in sources if len(source.paths) > 1)
     taken: set[Path] = set()
     for source in sources:
-        target = _target(source, folder, suffix, alone=homes[_home(source)] == 1)
+        target = _target(source, folder, suffix, alone=homes[source.home] == 1)
         yield source, _free(target, taken)
-
-
-def _home(source: Source) -> Path:
-    """The folder that holds all files of an image."""
-    return Path(os.path.commonpath([file.parent for file in source.files]))
 
 
 def _target(source: Source, folder: Path, suffix: str, *, alone: bool) -> Path:
     if len(source.paths) > 1 and source.file.suffix.lower() not in _PAIRED:
-        home = _home(source).relative_to(folder)
+        home = source.home.relative_to(folder)
         if alone:
             return home.with_name(f"{home.name}{suffix}") if home.name else Path(f"volume{suffix}")
         return home / f"series-{_series_number(source)}{suffix}"
     inside = source.file.relative_to(folder)
-    stem = inside.name
-    for known in (".gz", *_SUFFIXES):
-        stem = stem[: -len(known)] if stem.lower().endswith(known) and stem != known else stem
+    stem = _stem(inside.name)
     if source.member is None:
         return inside.with_name(f"{stem}{suffix}")
     # A member is a name from inside the file: its parts are kept only where they are plain.
     plain = "-".join(part for part in source.member.split("/") if part not in ("", ".", ".."))
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in plain)
     return inside.with_name(stem) / f"{safe}{suffix}"
+
+
+def file_name(source: Path, suffix: str) -> str:
+    """What a converted file is called, from the path of the one image that it holds."""
+    name = str(source).partition("#")[0] if not source.exists() else str(source)
+    return f"{_stem(Path(name).resolve().name)}{suffix}"
+
+
+def _stem(name: str) -> str:
+    for known in (".gz", *_SUFFIXES):
+        name = name[: -len(known)] if name.lower().endswith(known) and name != known else name
+    return name
 
 
 def _series_number(source: Source) -> int:

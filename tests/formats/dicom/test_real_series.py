@@ -54,6 +54,12 @@ def test_equals_dcm2niix(real_data: Path, folder: str) -> None:
     np.testing.assert_allclose(corners(ours), corners(theirs), atol=1e-3)
 
 
+def test_a_repeated_volume_has_the_repetition_time(real_data: Path) -> None:
+    """GE writes one clock time into all 150 files; dcm2niix says 5 s, too."""
+    head = formats.header(formats.find(real_data / "dicom-mr-nih/In/20180918GE/mr_0004")[0])
+    assert [channel.time for channel in head.channels][:3] == [0, 5, 10]
+
+
 def test_series_are_told_apart_in_one_folder(real_data: Path) -> None:
     found = formats.find(real_data / "dicom-mr-nih")
     dicom = [one for one in found if formats.header(one).format == "dicom"]

@@ -135,7 +135,7 @@ def test_gaps_are_filled_when_asked_for(make_series: MakeSeries) -> None:
         image.array[0, :, 0, 0] + 1024, [0, 200, 400, 600, 800, 1000], rtol=1e-6
     )
     assert_placed(image, [0, 2, 4, 6, 8, 10])
-    np.testing.assert_allclose(image.stored["filled"]["positions_mm"], [0, 2, 4, 8, 10], atol=1e-5)
+    np.testing.assert_allclose(image.stored["filled"].uneven_mm, [0, 2, 4, 8, 10], atol=1e-5)
 
 
 def test_the_first_of_doubled_slices_fills(make_series: MakeSeries) -> None:
@@ -315,10 +315,15 @@ def test_a_truncated_slice_refuses_its_volume(make_series: MakeSeries) -> None:
     for way in (formats.header, formats.read):
         with pytest.raises(FormatError, match="promises") as caught:
             way(folder)
-        assert caught.value.file == file
+        assert caught.value.file == folder  # the file's name may be a person's
     filled = formats.read(folder, like=Like(fill_gaps=True))
-    assert filled.shape[1] == 2  # of two slices none is missing: their distance is the step
-    assert filled.stored["filled"]["slices"] == 2
+    assert filled.shape[1] == 3
+    np.testing.assert_allclose(filled.array[0, 1, 1], (values(0)[1] + values(2)[1]) / 2 - 1024)
+    assert len(filled.stored["filled"].damaged_mm) == 1
+    last = next(path for path in folder.iterdir() if path.stem.endswith("-2"))
+    last.write_bytes(last.read_bytes()[:-5])
+    with pytest.raises(FormatError, match="promises"):  # beyond it lies nothing to fill from
+        formats.read(folder, like=Like(fill_gaps=True))
 
 
 def test_a_damaged_file_in_a_folder_is_not_passed_over(make_series: MakeSeries) -> None:

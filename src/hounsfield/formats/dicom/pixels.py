@@ -50,6 +50,10 @@ def check_pixels(file: DicomFile, form: PixelForm) -> None:
             expected=f"uncompressed or {', '.join(codec.name for codec in CODECS.values())}",
             remedy="export the file uncompressed or in one of these",
         )
+    if form.allocated >= 8 and not _halved(file, form):
+        shape = (form.frames, form.samples, form.rows, form.columns)
+        check_promise(file.path, shape, form.dtype, found)
+        return
     bits = form.rows * form.columns * form.frames * form.samples * form.allocated
     if _halved(file, form):
         bits = bits * 2 // 3

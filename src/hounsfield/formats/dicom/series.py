@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError, HounsfieldError
-from hounsfield.formats.contract import Header, Like, NotAnImage, Source, Suv
+from hounsfield.formats.contract import Filled, Header, Like, NotAnImage, Source, Suv
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
 from hounsfield.formats.dicom.file import open_dicom
 from hounsfield.formats.dicom.frames import Frame, Scanner, Sheet
+from hounsfield.formats.dicom.geometry import dot, normal_of
 from hounsfield.formats.dicom.marks import Marks
 from hounsfield.formats.dicom.stack import Stack, stacks_of
 from hounsfield.formats.dicom.tags import WANTED, Tags, facts, identity
@@ -162,26 +163,49 @@ def _as_suv(stack: Stack, kind: Suv) -> Stack:
 
 
 def _filled(source: Source, stack: Stack, like: Like) -> Image:
-    """Slices at uneven places, resampled linearly onto an even grid that is recorded."""
+    """Slices at uneven places, resampled linearly onto an even grid; what was done is recorded.
+
+    Raises:
+        FormatError: the first or last slice is damaged: nothing lies beyond it to fill from.
+    """
     from hounsfield.spatial import even_slices
 
     single = stack.mended()
+    damaged = _damaged_inside(stack, single)
     offsets = single.offsets
-    step = float(np.median(np.diff(offsets))) if len(offsets) > 1 else 0.0
+    # Damaged slices still say how far apart slices are
+    step = float(np.median(np.diff(stack.offsets))) if len(offsets) > 1 else 0.0
     count = round(float(offsets[-1]) / step) + 1 if step else 1
     geometry = single.geometry if count == 1 else single.grid(count)
     head = volume_header(single, 0, len(offsets), geometry)
     array = read_volume(single, 0, len(offsets), like)
-    if count > 1:
-        even = np.linspace(0, float(offsets[-1]), count)
-        if len(even) != len(offsets) or np.abs(even - offsets).max() > 1e-3:
-            array = even_slices(array, offsets.tolist(), float(offsets[-1]) / (count - 1))
+    even = np.linspace(0, float(offsets[-1]), count)
+    uneven = len(even) != len(offsets) or bool(np.abs(even - offsets).max() > 1e-3)
+    if uneven:
+        array = even_slices(array, offsets.tolist(), float(offsets[-1]) / (count - 1))
     first, last = frame_range(source, array.shape[1])
-    stored = _stored(single) | {
-        "filled": {"positions_mm": offsets.tolist(), "slices": count, "method": "linear"}
-    }
+    filled = Filled(
+        tuple(offsets.tolist()) if uneven else (),
+        count,
+        tuple(damaged),
+        len(stack.frames) - len(damaged) - len(single.frames),
+    )
+    stored = _stored(single) | ({"filled": filled} if filled.words else {})
     whole = Image(array, geometry, _in_unit(head.channels, like), stored)
     return whole if (first, last) == (0, count) else _planes(whole, first, last)
+
+
+def _damaged_inside(stack: Stack, single: Stack) -> list[float]:
+    """Where the damaged slices lie, in mm along the stack; refused where one is at an end."""
+    normal = normal_of(stack.first.cosines)
+    there = [dot(frame.position, normal) for frame in single.frames]
+    found = []
+    for frame in stack.frames:
+        if frame.sheet.fault is not None:
+            found.append(dot(frame.position, normal))
+            if not min(there) < found[-1] < max(there):
+                raise stack.fault_of(frame)
+    return found
 
 
 def _planes(image: Image, first: int, last: int) -> Image:
@@ -193,7 +217,7 @@ def volume_header(stack: Stack, first: int, last: int, geometry: Geometry) -> He
     form = one.sheet.form
     tags = Tags(open_dicom(one.sheet.file.path, WANTED).elements, one.sheet.file.path)
     rows, columns = shape_of(one)
-    channels = volume_channels(stack)
+    channels = volume_channels(stack, tags)
     files = len(stack.paths)
     words = coding(one.sheet.file, form) + (f", {files} files" if files > 1 else "")
     return Header(
@@ -210,7 +234,7 @@ def volume_header(stack: Stack, first: int, last: int, geometry: Geometry) -> He
     )
 
 
-def volume_channels(stack: Stack) -> tuple[Channel, ...]:
+def volume_channels(stack: Stack, tags: Tags) -> tuple[Channel, ...]:
     """What each volume is: its time (s, from the first), echo, b-value."""
     unit = stack.first.sheet.scale.unit
     if stack.first.sheet.form.colour:
@@ -219,7 +243,7 @@ def volume_channels(stack: Stack) -> tuple[Channel, ...]:
     if len(marks) == 1:
         return (Channel(stack.name, unit),)
     echoes = {mark.echo for mark in marks}
-    times = _times(marks)
+    times = _times(marks, tags)
     weighted = any(mark.b_value for mark in marks)  # GE writes 0 into what is no diffusion
     return tuple(
         Channel(
@@ -232,14 +256,17 @@ def volume_channels(stack: Stack) -> tuple[Channel, ...]:
     )
 
 
-def _times(marks: list[Marks]) -> list[float | None]:
+def _times(marks: list[Marks], tags: Tags) -> list[float | None]:
     """Seconds from the first volume on: by the trigger in the heart's cycle, else by the clock."""
     triggers = [mark.trigger for mark in marks]
     if len(set(triggers)) == len(marks) and None not in triggers:
         return [(trigger or 0.0) / 1000 for trigger in triggers]
     clock = [mark.time for mark in marks]
     if len(set(clock)) < len(marks) or clock[0] is None:
-        return [None] * len(marks)
+        # GE writes one time into all; what repeats a whole volume is the repetition time
+        told = tags.soft_number("NumberOfTemporalPositions") == len(marks)
+        repeats = (tags.soft_number("RepetitionTime") or 0.0) / 1000 if told else 0.0
+        return [i * repeats if repeats > 0 else None for i in range(len(marks))]
     day = 86_400.0  # a night may lie between
     return [None if time is None else round((time - clock[0]) % day, 6) for time in clock]
 
@@ -258,6 +285,7 @@ def _stored(stack: Stack) -> dict[str, object]:
     slope, intercept = one.line
     return {
         "format": "dicom",
+        "modality": one.sheet.kind[3],
         "dtype": str(one.sheet.form.dtype),
         "bits": one.sheet.form.stored,
         "photometric": one.sheet.form.photometric,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hounsfield.errors import GeometryError
+from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.dicom.frames import Frame
 from hounsfield.formats.dicom.geometry import affine_of, dot, normal_of
 from hounsfield.formats.places import patient
@@ -92,7 +92,7 @@ class Stack:
         """
         for frame in self.frames:
             if frame.sheet.fault is not None:
-                raise frame.sheet.fault
+                raise self.fault_of(frame)
         return self._sorted
 
     @cached_property
@@ -234,6 +234,20 @@ class Stack:
             apart = f"{steps.min():.3f} to {steps.max():.3f} mm apart"
             return f"uneven slices: {apart}, {'; '.join(ends)} mm{more}"
         return "the slices do not lie on one line"
+
+    def fault_of(self, frame: Frame) -> FormatError:
+        """Why a slice cannot be read, told by its place: its file may have a person's name."""
+        fault = frame.sheet.fault
+        assert fault is not None
+        if len(self.paths) == 1:
+            return fault
+        mm = dot(frame.position, normal_of(self.first.cosines))
+        return FormatError(
+            f"the slice at {mm:.2f} mm: {fault.problem}",
+            file=self.home,
+            expected=fault.expected,
+            remedy=fault.remedy,
+        )
 
     def _along(self) -> NDArray[np.float64]:
         normal = normal_of(self.first.cosines)
