@@ -89,6 +89,8 @@ def test_its_words_and_its_picture() -> None:
     array[0, 1, 3, 4] = 5
     image = Image(array, Patient(np.diag([1.0, 2, 3, 1])), (Channel(unit="HU"),))
     assert repr(image) == "Image(1×3×4×5 float32, HU, Patient(RAS, 1×2×3 mm))"
+    both = Image(np.zeros((2, 1, 2, 2)), None, (Channel(unit="g/mL"), Channel(unit="HU")))
+    assert repr(both) == "Image(2×1×2×2 float64, g/mL, HU, None)"  # in the channels' order
     picture = np.asarray(Picture.open(BytesIO(image._repr_png_())))
     assert picture.shape == (4, 5)
     assert picture[3, 4] == 255

@@ -98,7 +98,7 @@ class Image:
 
     def __repr__(self) -> str:
         c, z, y, x = self.shape
-        units = ", ".join(sorted({ch.unit for ch in self.channels if ch.unit}))
+        units = ", ".join(dict.fromkeys(ch.unit for ch in self.channels if ch.unit))
         what = f"{c}×{z}×{y}×{x} {self.array.dtype}"
         return f"Image({what}{', ' + units if units else ''}, {self.geometry})"
 

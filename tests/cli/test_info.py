@@ -100,6 +100,15 @@ def test_names_of_channels_that_may_be_somebodys(tmp_path: Path, ask: Ask) -> No
     assert "T1, Mustermann" in ask("info", tmp_path / "2.nii.gz", "--phi").said
 
 
+def test_channels_of_several_units_have_each_its_own(tmp_path: Path, ask: Ask) -> None:
+    channels = (Channel("SUVbw", "g/mL"), Channel("CT", "HU"))
+    image = Image(np.zeros((2, 2, 3, 4), np.float32), Patient(np.eye(4)), channels)
+    formats.write(image, tmp_path / "1.nii.gz")
+    said = ask("info", tmp_path / "1.nii.gz").said
+    assert "values float32 (g/mL, HU)" in said
+    assert "channels 2 volumes; SUVbw (g/mL), CT (HU)" in said
+
+
 def test_a_series_folder_is_told_like_a_file(hospital: Path, ask: Ask) -> None:
     answer = ask("info", hospital / "MUSTERMANN", "--values", "--affine")
     assert "spacing 0.5 × 0.8 × 2.5 mm" in answer.said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ def test_a_folder_becomes_one_file_with_both(
     told = capsys.readouterr().out
     assert "one frame of reference" in told
     assert "PETCT_" not in told
+    assert re.search(r"channel 1: SUV.*, g/mL\nchannel 2: CT, HU\n", told)
     assert formats.header(formats.find(target)[0]).shape[0] == 2
     assert main(["pet-ct", str(tmp_path / "data"), str(target)]) == 2
     assert "--overwrite" in capsys.readouterr().err

@@ -266,3 +266,42 @@ def test_the_channel_that_is_drawn() -> None:
 def test_pictures_without_contrast(value: float) -> None:
     image = Image(np.full((1, 3, 4, 5), value, np.float32), Patient(np.eye(4)))
     assert drawn(image, None).size
+
+
+def test_labels_are_seen_where_most_of_them_are_each_in_its_colour() -> None:
+    array = np.zeros((1, 12, 10, 9), np.uint8)
+    array[0, 9:11, 7:9, 0:2] = 1
+    array[0, 9, 7, 1] = 3
+    image = Image(array, Patient(np.diag([2.0, 2, 3, 1])))
+    seen = planes_figure.view(image)
+    for one in seen.cuts:
+        colours = {tuple(map(int, pixel)) for pixel in one.pixels.reshape(-1, 3)}
+        assert colours <= {(0, 0, 0), (230, 159, 0), (86, 180, 233)}
+        assert (230, 159, 0) in colours
+    said = " ".join(seen.notes)
+    assert "The slices with the most labels: axial 10 of 0 to 11, coronal 8 of 0 to 9" in said
+    assert "sagittal 1 of 0 to 8" in said
+    assert "Labels: 1 orange, 3 sky blue" in said
+    assert planes_figure.view(image, (1, 2)).cuts[0].pixels.ndim == 2  # as asked
+    many = np.arange(1080, dtype=np.int32).reshape(array.shape)
+    told = planes_figure.view(Image(many % 20, image.geometry))
+    assert "19 labels, 1 to 19, a colour each" in " ".join(told.notes)
+    assert len(np.unique(told.cuts[0].pixels.reshape(-1, 3), axis=0)) == 20
+
+
+def test_brightness_is_no_label() -> None:
+    array = np.zeros((1, 4, 10, 9), np.int16)
+    array[0, 3] = 5
+    place = Patient(np.diag([2.0, 2, 3, 1]))
+    for image in (
+        Image(array, place, (Channel(unit="HU"),)),
+        Image(array - 1, place),
+        Image(array.astype(np.float32), place),
+        Image(array, place, stored={"format": "dicom"}),
+        Image(np.arange(360, dtype=np.int16).reshape(array.shape), place),
+        Image(array[:, :1] + 1, place),
+        Image(array * 0, place),
+    ):
+        assert "abel" not in " ".join(planes_figure.view(image).notes)
+    labels = {"format": "dicom", "values": "labels"}
+    assert "Labels: 5 orange" in planes_figure.view(Image(array, place, stored=labels)).notes

@@ -66,7 +66,8 @@ def size_of(header: Header) -> str:
 
 
 def units_of(header: Header) -> str:
-    return ", ".join(sorted({channel.unit for channel in header.channels if channel.unit}))
+    """The units, in the order of the channels."""
+    return ", ".join(dict.fromkeys(channel.unit for channel in header.channels if channel.unit))
 
 
 def spacing_of(geometry: Geometry) -> str:
@@ -138,6 +139,8 @@ def _names(channels: Sequence[Channel], *, phi: bool) -> list[str]:
         return []
     if not phi and not all(map(_says_nothing, distinct)):
         return ["their names may be somebody's: --phi shows them"]
+    if len({c.unit for c in channels}) > 1:  # each with its own
+        distinct = list(dict.fromkeys(f"{c.name} ({c.unit or 'no unit'})" for c in channels))
     more = ", …" if len(distinct) > MOST_NAMED else ""
     return [", ".join(distinct[:MOST_NAMED]) + more]
 

@@ -52,6 +52,9 @@ def pet_ct(
     made = workflow.pet_ct(folder, target, wanted, figure=figure, overwrite=overwrite)
     out = Console(soft_wrap=True, highlight=False)
     out.print(f"{target}: {made.image}", markup=False)
+    for number, channel in enumerate(made.image.channels, 1):
+        told = f"{channel.name}, {channel.unit}" if channel.unit else channel.name
+        out.print(f"channel {number}: {told}", markup=False)
     if made.pair.same_frame:
         out.print(
             f"one frame of reference; {made.pair.covered:.0%} of the PET lies in the "

@@ -130,18 +130,24 @@ def _channels_last(plane: NDArray[Any]) -> NDArray[Any]:
 
 def middle_cuts(image: Image) -> list[Cut]:
     """The middle planes of a volume, axial first; the one picture of what is flat."""
+    sizes = image.shape[:0:-1]
+    return cuts_at(image, [_middle(sizes[v], image.geometry, v) for v in range(3)])
+
+
+def cuts_at(image: Image, at: Sequence[int]) -> list[Cut]:
+    """As `middle_cuts`, at these slices along x, y and z."""
+    return [cut(image.array, image.geometry, axis, at[axis]) for axis in shown_axes(image)]
+
+
+def shown_axes(image: Image) -> list[int]:
+    """The voxel axes that planes are cut along, axial first."""
     sizes = image.shape[:0:-1]  # x, y, z
     if isinstance(image.geometry, Patient):
         letters = image.geometry.orientation
         axes = sorted(range(3), key=lambda v: -_world(letters[v]))
         deep = [v for v in axes if sizes[v] == min(sizes)] if min(sizes) == 1 else axes
-        axes = deep if len(deep) in (1, 3) else [2]
-    else:
-        axes = [2]
-    return [
-        cut(image.array, image.geometry, axis, _middle(sizes[axis], image.geometry, axis))
-        for axis in axes
-    ]
+        return deep if len(deep) in (1, 3) else [2]
+    return [2]
 
 
 def _middle(size: int, geometry: Geometry, axis: int) -> int:

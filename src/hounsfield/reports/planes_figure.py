@@ -13,7 +13,18 @@ from numpy.typing import NDArray
 
 from hounsfield.geometry import Plane
 from hounsfield.image import Image
-from hounsfield.reports.planes import OBLIQUE, Cut, grey, middle_cuts, number, pose_of, sides_known
+from hounsfield.reports.planes import (
+    OBLIQUE,
+    Cut,
+    cuts_at,
+    grey,
+    middle_cuts,
+    number,
+    pose_of,
+    shown_axes,
+    sides_known,
+)
+from hounsfield.reports.planes_labels import coloured, fullest, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,20 +50,37 @@ class View:
 def view(image: Image, window: tuple[float, float] | None = None, which: str = "") -> View:
     """The middle planes of an image of one channel, or of red, green and blue.
 
-    `window` is centre and width, in the image's unit: where None, what is drawn decides.
+    `window` is centre and width, in the image's unit: where None, what is drawn decides, and
+    labels have colours, in the planes where most is marked.
     `which` says which of several channels this is.
     """
-    cuts, ends = grey(middle_cuts(image), window)
-    notes = [*_place(image, cuts), *([which[0].upper() + which[1:]] if which else [])]
-    if ends is not None:
-        unit = image.channels[0].unit
-        why = "" if window is not None else ", the 1st and 99th percentile of what is shown"
-        notes.append(
-            f"Black {number(ends[0])}, white {number(ends[1])}{f' {unit}' if unit else ''}{why}"
-        )
+    labels = labels_of(image) if window is None else []
+    cuts, told = _of_labels(image, labels) if labels else _of_brightness(image, window)
+    notes = [*_place(image, cuts), *([which[0].upper() + which[1:]] if which else []), *told]
     if not sides_known(image):
         cuts = [replace(cut, title=_axes(cut.title), edges="") for cut in cuts]
     return View(tuple(cuts), image.geometry is not None, tuple(notes))
+
+
+def _of_brightness(image: Image, window: tuple[float, float] | None) -> tuple[list[Cut], list[str]]:
+    """Greys or colours in the middle planes, and which values are black and white."""
+    cuts, ends = grey(middle_cuts(image), window)
+    if ends is None:
+        return cuts, []
+    unit = f" {image.channels[0].unit}" if image.channels[0].unit else ""
+    why = "" if window is not None else ", the 1st and 99th percentile of what is shown"
+    return cuts, [f"Black {number(ends[0])}, white {number(ends[1])}{unit}{why}"]
+
+
+def _of_labels(image: Image, labels: Sequence[int]) -> tuple[list[Cut], list[str]]:
+    """A colour for each label, in the planes with the most of them; and which planes these are."""
+    at, sizes = fullest(image), image.shape[:0:-1]
+    cuts, told = coloured(cuts_at(image, at), labels)
+    places = [
+        f"{one.title} {at[axis]} of 0 to {sizes[axis] - 1}"
+        for one, axis in zip(cuts, shown_axes(image), strict=True)
+    ]
+    return cuts, [f"The slices with the most labels: {', '.join(places)}", told]
 
 
 def _axes(title: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hounsfield.errors import InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.workflow.data import Data
-from hounsfield.workflow.preparing import about
+from hounsfield.workflow.preparing import about, refuse_target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,6 +55,8 @@ def temperatures(
 
     outputs, path = outputs or Outputs(), Path(file)
     outputs.refuse()
+    if outputs.image is not None:
+        refuse_target(outputs.image, (1, 1), whole=False)
     image = thermal.temperatures(path, parameters)
     if not np.isfinite(image.array).any():
         raise UsageError(
