@@ -42,7 +42,10 @@ versions: setup
 test-long: setup
 	for script in tests/long/*.py; do REAL_DATA=$(REAL_DATA) $(BIN)/python $$script || exit 1; done
 
+# Brings peers that nothing else needs; the next command takes them away again.
 bench: setup
+	rm -f .venv/.ready
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --group bench
 	$(BIN)/python benches/run.py
 
 format: setup

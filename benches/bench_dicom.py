@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import subprocess
 import sys
@@ -34,7 +35,6 @@ SYNTAXES = {
     "rle": "1.2.840.10008.1.2.5",
     "jpeg-2000": "1.2.840.10008.1.2.4.90",
 }
-CANDIDATES = ("hounsfield", "hounsfield int16", "codec alone", "SimpleITK", "pydicom", "MONAI")
 Work = Callable[[], Any]
 
 
@@ -145,6 +145,23 @@ def with_monai(home: Path) -> Work:
     return lambda: np.asarray(load(str(home))).transpose(2, 1, 0)
 
 
+def with_torchio(home: Path) -> Work:
+    import torchio
+
+    return lambda: torchio.ScalarImage(home).data.numpy()[0].transpose(2, 1, 0)
+
+
+def with_dicom2nifti(home: Path) -> Work:
+    """To a file, as it knows no other way."""
+    import dicom2nifti
+
+    def work() -> None:
+        with tempfile.TemporaryDirectory() as out:
+            dicom2nifti.dicom_series_to_nifti(str(home), f"{out}/x.nii", reorient_nifti=False)
+
+    return work
+
+
 def codec_alone(home: Path) -> Work:
     import imagecodecs
     import pydicom
@@ -176,7 +193,13 @@ CALLS: dict[str, Callable[[Path], Work]] = {
     "pydicom": with_pydicom,
     "MONAI": with_monai,
     "codec alone": codec_alone,
-}
+} | {
+    name: call
+    for name, module, call in (
+        ("TorchIO", "torchio", with_torchio), ("dicom2nifti", "dicom2nifti", with_dicom2nifti),
+    )
+    if importlib.util.find_spec(module)
+}  # fmt: skip
 
 
 def peak() -> float:
@@ -246,7 +269,7 @@ def main() -> None:
             home = Path(place, name)
             home.mkdir()
             write_series(home, slices, name)
-            found = {who: candidate(who, home) for who in CANDIDATES}
+            found = {who: candidate(who, home) for who in CALLS}
             if name == "raw":
                 found["dcm2niix"] = with_dcm2niix(home)
         print(f"\n{name}: {slices}×512×512")
