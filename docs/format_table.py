@@ -86,7 +86,8 @@ def _written(name: str, folder: Path) -> tuple[str, str, str, str, str]:
     if not hasattr(module, "write"):
         return ("no", "–", "–", "–", "–")
     path = folder / f"{name}{module.SUFFIX}"
-    return (f"`{module.SUFFIX}`", _place(path), _size(path), _values(path), _channels(path))
+    suffixes = ", ".join(f"`{suffix}`" for suffix in formats.suffixes(name))
+    return (suffixes, _place(path), _size(path), _values(path), _channels(path))
 
 
 def _again(image: Image, path: Path) -> Image | str:

@@ -183,6 +183,13 @@ def writable() -> dict[str, str]:
     return {load(name).SUFFIX: name for name in FORMATS if hasattr(load(name), "write")}
 
 
+def suffixes(name: str) -> list[str]:
+    """Every suffix under which a format is written, the usual one first."""
+    own = load(name).SUFFIX
+    others = [one for one, other in _ALIASES.items() if other == own]
+    return [own, *others, *(one for one, other in PAIRED.items() if other == name)]
+
+
 def write(image: Image, path: str | Path) -> None:
     """Write an image in the format of the path's suffix, whole or not at all.
 
