@@ -64,13 +64,20 @@ def test_the_command_line_shows_no_traceback(
 
 
 def test_ctrl_c_a_full_disk_and_our_own_faults(capfd: pytest.CaptureFixture[str]) -> None:
-    with explained() as outcome:
-        raise KeyboardInterrupt
-    assert outcome.code == INTERRUPTED
-    assert "nothing is lost" in capfd.readouterr().err
+    for command, told in (("train", "--resume RUN"), ("index", "the same command"), ("n4", "half")):
+        with explained(command) as outcome:
+            raise KeyboardInterrupt
+        assert outcome.code == INTERRUPTED
+        said = capfd.readouterr().err
+        assert told in said
+        assert ("--resume" in said) == (command == "train")
     with explained() as outcome:
         raise OSError(28, "No space left on device", "file")
     assert outcome.code == 5
     assert "the disk is full" in capfd.readouterr().err
+    with explained() as outcome:
+        raise PermissionError(13, "Permission denied", "file")
+    assert outcome.code == 5
+    assert "cannot be used (Permission denied)" in capfd.readouterr().err
     with pytest.raises(ZeroDivisionError), explained():
         raise ZeroDivisionError

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from hounsfield import formats
 from hounsfield.errors import StorageError, UsageError
 from hounsfield.files import refuse_existing, storage_error, whole_file, whole_path, write_text
+from hounsfield.geometry import Patient
+from hounsfield.image import Image
 
 
 def _torn(path: Path) -> None:
@@ -60,7 +65,61 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_a_full_disk_is_named(number: int) -> None:
     error = storage_error(OSError(number, os.strerror(number)), Path("file"))
     assert "the disk is full" in str(error)
-    assert "--resume" in str(error)
+    assert "run the same command again" in str(error)
+    assert "train" not in str(error)  # whose own refusal says how a run goes on
+
+
+def test_a_full_disk_is_named_through_what_libraries_make_of_it() -> None:
+    wrapped = OSError("With tag (7FE0,0010) got exception: [Errno 28] No space left on device\nT")
+    assert "the disk is full" in str(storage_error(wrapped, Path("file")))
+    wrapped = OSError("4096 requested and 1000 written")
+    wrapped.__context__ = OSError(28, "No space left on device")
+    assert "the disk is full" in str(storage_error(wrapped, Path("file")))
+    other = str(
+        storage_error(OSError("a driver said\nTraceback (most recent call last)"), Path("f"))
+    )
+    assert "(a driver said)" in other
+    assert "Traceback" not in other
+
+
+@pytest.fixture
+def small_files() -> Iterator[Callable[[int], None]]:
+    """Lets the kernel refuse what a file is longer than."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("size", [300, 20_000])
+@pytest.mark.parametrize(
+    "suffix",
+    ["npy", "mnc", "nii", "nii.gz", "hdr", "nrrd", "nhdr", "mha", "mhd", "mgz", "tif", "png"],
+)
+def test_every_format_says_that_the_disk_is_full(
+    suffix: str, size: int, small_files: Callable[[int], None], tmp_path: Path
+) -> None:
+    shape = (1, 1, 200, 200) if suffix in ("tif", "png") else (1, 20, 50, 50)
+    noise = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    image = Image(noise, None if suffix in ("tif", "png") else Patient(np.eye(4)))
+    small_files(size)
+    with pytest.raises(StorageError, match="the disk is full"):
+        formats.write(image, tmp_path / f"x.{suffix}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [20_000, 200_000])
+def test_a_phantom_says_that_the_disk_is_full(
+    size: int, small_files: Callable[[int], None], tmp_path: Path
+) -> None:
+    from hounsfield.catalog.phantoms import chest_xray
+
+    small_files(size)
+    with pytest.raises(StorageError) as caught:
+        chest_xray.make(tmp_path / "out", chest_xray.Settings(patients=1, size=512, workers=1))
+    assert caught.value.problem == "the disk is full"
+    assert "Traceback" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_refusal_is_named() -> None:

@@ -74,16 +74,27 @@ def refuse_existing(paths: Iterable[Path | None], *, overwrite: bool) -> None:
 
 def storage_error(error: OSError, path: Path) -> StorageError:
     """The sentence for a disk that refuses."""
-    if error.errno in FULL:
+    if _says_full(error):
         return StorageError(
             "the disk is full",
             file=path,
-            remedy="free some space and try again; `hounsfield train --resume RUN` goes on with "
-            "a run, and nothing half-written was left",
+            remedy="free some space and run the same command again; nothing half-written was left",
         )
+    reason = error.strerror or (str(error).splitlines() or [type(error).__name__])[0]
     return StorageError(
-        f"cannot be written ({error.strerror or error})",
+        f"cannot be written ({reason})",
         file=path,
         expected="a folder that can be written to",
         remedy="check the folder's permissions, or choose another with --out",
     )
+
+
+def _says_full(error: BaseException | None) -> bool:
+    """Is a full disk the cause? Libraries wrap it; out of another process only words come."""
+    if error is None:
+        return False
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    if any(os.strerror(number) in str(error) for number in FULL):
+        return True
+    return _says_full(error.__cause__ or error.__context__)

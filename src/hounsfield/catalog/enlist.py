@@ -205,10 +205,10 @@ def _where(sources: Sequence[Source | None], stat: _Stat) -> dict[str, list[Any]
 
 
 def _text(value: Any) -> Any:
-    """Texts as a table can hold them: bytes of a file's name that are no UTF-8 become \\udcff."""
+    """Texts as a table can hold them: bytes of a file's name that are no UTF-8 become �."""
     if not isinstance(value, str) or value.isascii():
         return value
-    return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 @dataclass(eq=False)

@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The list shows the purpose; a command's own help its docstring.
         shown = {} if given[:1] == [name] else {"help": purpose}
         app.command(f"hounsfield.cli.{function}", name=name, **shown)
-    with explained() as outcome:
+    with explained(given[0] if given else "") as outcome:
         try:
             app(given, exit_on_error=False, print_error=True)
         except CycloptsError:

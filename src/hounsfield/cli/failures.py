@@ -9,19 +9,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from hounsfield.errors import HounsfieldError, UsageError
+from hounsfield.errors import HounsfieldError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from cyclopts import CycloptsError
     from pydantic import BaseModel, ValidationError
     from rich.text import Text
 
-STOPPED = (
-    "nothing is lost: what was finished is kept. A run goes on with `hounsfield train --resume "
-    "RUN`, an index with the same command again"
-)
+# What Ctrl-C leaves, by command
+STOPPED = {
+    "train": "nothing is lost: what was finished is kept. The run goes on with `hounsfield train "
+    "--resume RUN`",
+    "index": "nothing is lost: the same command goes on where it stopped",
+}
+STOPPED_OTHERS = "no half-written file was left; run the command again"
 M = TypeVar("M", bound="BaseModel")
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal's number, as shells say it
 
@@ -34,7 +38,7 @@ class Outcome:
 
 
 @contextmanager
-def explained() -> Iterator[Outcome]:
+def explained(command: str = "") -> Iterator[Outcome]:
     """Refusals become a few lines on stderr; a fault of our own keeps its traceback."""
     outcome = Outcome()
     try:
@@ -44,18 +48,28 @@ def explained() -> Iterator[Outcome]:
         _print("Error", str(error))
         outcome.code = error.exit_code
     except KeyboardInterrupt:
-        _print("Stopped", STOPPED)
+        _print("Stopped", STOPPED.get(command, STOPPED_OTHERS))
         outcome.code = outcome.code or INTERRUPTED
     except OSError as error:
-        from pathlib import Path
-
-        from hounsfield.files import storage_error
-
         if error.filename is None and error.errno is None:
             raise
-        refusal = storage_error(error, Path(str(error.filename or ".")))
+        refusal = _refused_by_the_system(error)
         _print("Error", str(refusal))
         outcome.code = refusal.exit_code
+
+
+def _refused_by_the_system(error: OSError) -> HounsfieldError:
+    """A full disk, or a file that may not be read or written: which of them is not known here."""
+    from hounsfield.files import FULL, storage_error
+
+    path = Path(str(error.filename or "."))
+    if error.errno in FULL:
+        return storage_error(error, path)
+    return StorageError(
+        f"cannot be used ({error.strerror or error})",
+        file=path,
+        remedy="check that it is there and that you may read it, and write where you want to",
+    )
 
 
 @contextmanager
@@ -92,7 +106,11 @@ def converted(kind: Any, values: Any) -> Any:
     """
     from cyclopts import CoercionError, convert
 
-    for token in values if int in _kinds(kind) - {float} else ():
+    kinds = _kinds(kind)
+    for token in values if Path in kinds else ():
+        if not token.value:  # it would be the current folder
+            raise UsageError("no path was given", expected="the name of a file or a folder")
+    for token in values if int in kinds - {float} else ():
         if re.fullmatch(r"[-+]?\d*\.\d*[1-9]\d*", token.value):
             raise CoercionError(token=token, target_type=int)
     return convert(kind, values)

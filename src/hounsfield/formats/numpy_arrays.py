@@ -81,7 +81,10 @@ def write(image: Image, path: Path) -> None:
     array = image.array
     if image.is_rgb and array.dtype == np.uint8 and image.shape[1] == 1:
         array = np.ascontiguousarray(np.moveaxis(array[:, 0], 0, 2))
-    np.save(path, array, allow_pickle=False)
+    header = np.lib.format.header_data_from_array_1_0(array)
+    with path.open("wb") as file:  # np.save does not say that the disk is full
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _entry(source: Source) -> tuple[npz.Entry, int | None]:

@@ -69,7 +69,7 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
     from hounsfield.run import Run
 
     run = Run(Path(path))
-    with run.locked():
+    with run.locked(), _resumable(run):
         if run.status == "finished" and run.whole:
             watch.say(f"{run.path} is finished; its report: {run.report()}")
             return run
@@ -94,6 +94,19 @@ def _to_the_end(run: Run, watch: Watch) -> Study:
     with watch.stage("evaluate"):
         measuring.evaluate_own(study)
     return study
+
+
+@contextmanager
+def _resumable(run: Run) -> Iterator[None]:
+    """A full disk does not end a run."""
+    try:
+        yield
+    except StorageError as error:
+        further = f"`hounsfield train --resume {run.path}` goes on with the run"
+        remedy = f"{error.remedy}; {further}" if error.remedy else further
+        raise StorageError(
+            error.problem, file=error.file, expected=error.expected, remedy=remedy
+        ) from error
 
 
 @contextmanager

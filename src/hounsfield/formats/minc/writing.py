@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +47,7 @@ def write(image: Image, path: Path) -> None:
         array = np.moveaxis(array, 0, 3)
         names.append("vector_dimension")
         axes.append(("vector_dimension", {}))
-    with h5py.File(path, "w") as file:
+    with _steady(path) as stream, h5py.File(stream, "w") as file:
         root = file.create_group("minc-2.0")
         root.create_group("info")
         line = remark(image)
@@ -52,6 +55,62 @@ def write(image: Image, path: Path) -> None:
         for (name, attributes), size in zip(axes, array.shape, strict=True):
             _dimension(root, name, attributes, size)
         _image(root.create_group("image/0"), array, names)
+
+
+@dataclass
+class _Steady:
+    """A file whose writes never fail: HDF5 crashes on closing where one did.
+
+    The first refusal is kept, and what comes after it goes nowhere.
+    """
+
+    file: BinaryIO
+    refusal: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data).cast("B")
+        size = len(rest)
+        while len(rest) and self.refusal is None:  # a nearly full disk takes a part
+            rest = rest[self._tried(self.file.write, rest) :]
+        return size
+
+    def flush(self) -> None:
+        self._tried(self.file.flush)
+
+    def truncate(self, size: int) -> int:
+        self._tried(self.file.truncate, size)
+        return size
+
+    def seek(self, place: int, whence: int = 0) -> int:
+        return self.file.seek(place, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        return self.file.read(size)
+
+    def readinto(self, buffer: Any) -> int:
+        return self.file.readinto(buffer)  # type: ignore[attr-defined, no-any-return]  # of open()
+
+    def _tried(self, step: Callable[..., int | None], *given: Any) -> int:
+        try:
+            return (step(*given) if self.refusal is None else None) or 0
+        except OSError as error:
+            self.refusal = error
+            return 0
+
+
+@contextmanager
+def _steady(path: Path) -> Iterator[_Steady]:
+    """A new file for HDF5; afterwards, the refusal of the disk if there was one."""
+    with path.open("wb+", buffering=0) as file:  # nothing is left to write on closing
+        stream = _Steady(file)
+        try:
+            yield stream
+        finally:
+            if stream.refusal is not None:
+                raise stream.refusal
 
 
 def _axes(geometry: Geometry) -> list[tuple[str, dict[str, Any]]]:
