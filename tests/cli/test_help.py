@@ -97,6 +97,17 @@ def test_a_slip_is_answered_with_what_was_meant(words: str, said: str, ask: Ask)
     assert said in answer.said
 
 
+@pytest.mark.parametrize(
+    "words", [("info", ""), ("index", ""), ("train", ""), ("convert", "", "x.png")]
+)
+def test_an_empty_path_is_not_the_current_folder(words: tuple[str, ...], ask: Ask) -> None:
+    answer = ask(*words)
+    answer.refuses(2)
+    assert any(f"no{what} was given" in answer.said for what in (" path", " folder")) or (
+        "nothing to train on" in answer.said
+    )
+
+
 def test_settings_of_a_network_are_words(ask: Ask, tiny_data: object, tmp_path: object) -> None:
     out = f"{tmp_path}/plan.yaml"
     answer = ask("plan", tiny_data, "--model.settings.widths", "4,8", "--out", out)

@@ -16,7 +16,7 @@ from hounsfield.catalog.pseudonym import KEY_BYTES
 from hounsfield.catalog.tables import LINK, LINK_FILE, write_whole
 from hounsfield.errors import InputError
 
-READER = "3"  # raised when reading changes what it finds: everything is then read again
+READER = "4"  # raised when reading changes what it finds: everything is then read again
 PARTS = ".index"
 WHERE = ("root", "paths", "member", "frames", "size", "changed")  # a file, as it was when read
 FOUND = tuple(name for name in LINK if name not in WHERE and name != "image")

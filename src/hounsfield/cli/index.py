@@ -54,7 +54,7 @@ def index(
     from hounsfield.cli.failures import checked
     from hounsfield.errors import UsageError
 
-    if not folders:
+    if not all(folders) or not folders:
         raise UsageError("no folder was given", remedy="hounsfield index FOLDER --out CATALOG")
     settings = checked(
         IndexSettings,

@@ -65,7 +65,7 @@ def train(
             )
         show_run(workflow.resume(resume, watch=watch), watch.out)
         return
-    if data is None:
+    if not data:
         raise UsageError(
             "nothing to train on",
             expected="DATA, or --resume RUN",

@@ -19,6 +19,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_voi_lut, convert_color_space
 
 from hounsfield import formats
+from hounsfield.catalog.layouts.reading import age_of
 from hounsfield.errors import FormatError, GeometryError
 from hounsfield.formats.contract import Like, Source
 from hounsfield.formats.dicom import file as dicom_file
@@ -483,6 +484,13 @@ def test_facts_and_identity(make_dicom: Any) -> None:
 def test_ages(age: str, years: float | None) -> None:
     found = age_in_years(age, None, None)
     assert found is None if years is None else found == pytest.approx(years, abs=1e-3)
+
+
+def test_an_age_that_was_not_entered_is_unknown_or_told_by_the_dates() -> None:
+    assert age_in_years("000Y", None, "20240229") is None
+    assert age_in_years("000Y", "20040229", "20240229") == 20
+    assert [age_in_years(f"000{unit}", None, None) for unit in "DWM"] == [0, 0, 0]
+    assert [age_of(text) for text in ("000Y", "0y", "0", "000D")] == [None, None, 0, 0]
 
 
 # ---- refusals

@@ -61,9 +61,14 @@ def part_of(word: str) -> Part | None:
 
 
 def age_of(text: str | None) -> float | None:
-    """Years, from "61", "> 89", "90+" or DICOM's age string ("061Y", "003M"; PS3.5 6.2)."""
+    """Years, from "61", "> 89", "90+" or DICOM's age string ("061Y", "003M"; PS3.5 6.2).
+
+    "000Y" is none: scanners write it where no age was entered.
+    """
     match = _AGE.fullmatch(text.strip()) if text else None
-    return float(match[1]) * _YEARS[match[2].lower()] if match else None
+    if match is None or (float(match[1]) == 0 and match[2] in ("y", "Y")):
+        return None
+    return float(match[1]) * _YEARS[match[2].lower()]
 
 
 def inside(root: Path, text: str, where: str = "the table") -> str:

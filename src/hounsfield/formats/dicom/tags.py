@@ -288,8 +288,11 @@ def _whole(number: float | None) -> int | None:
 
 
 def age_in_years(age: str | None, born: str | None, seen: str | None) -> float | None:
-    """Years from an age string (PS3.5 6.2 AS: 045Y, 006M, 012W, 003D), else from two dates."""
-    if age and age[:-1].isdigit() and age[-1] in "YMWD":
+    """Years from an age string (PS3.5 6.2 AS: 045Y, 006M, 012W, 003D), else from two dates.
+
+    000Y is what scanners write where no age was entered; the newborn's are days, weeks and months.
+    """
+    if age and age[:-1].isdigit() and age[-1] in "YMWD" and (int(age[:-1]) or age[-1] != "Y"):
         days = {"Y": 365.25, "M": 365.25 / 12, "W": 7.0, "D": 1.0}[age[-1]]
         years = int(age[:-1]) * days / 365.25
         return years if years <= 130 else None
