@@ -124,3 +124,9 @@ def test_an_unknown_orientation_is_refused(orientation: str) -> None:
 def test_unknown_axes_are_refused(axes: str) -> None:
     with pytest.raises(UsageError, match="each once"):
         flip(world_image((2, 2, 2), np.eye(4)), axes)
+
+
+def test_a_padding_that_no_memory_holds_is_refused() -> None:
+    image = Image(np.zeros((2, 3, 4, 5), np.int16), Patient(np.eye(4)))
+    with pytest.raises(InputError, match=r"1,000,005 × 1,000,004 × 3 voxels .* channels: 2"):
+        pad(image, (1_000_000, 1_000_000), (0, 0))

@@ -391,3 +391,26 @@ def test_a_gap_is_filled_and_the_slices_around_it_stay() -> None:
         even_slices(stack, [0, 1, 2, 3], 0)
     with pytest.raises(InputError, match="positions"):
         even_slices(stack, [0, 1], 1)
+
+
+@pytest.mark.parametrize("spacing", [1e-4, 1e-9, 1e-300, 5e-324, (1, 1, 1e-8)])
+@pytest.mark.parametrize("geometry", [Patient(np.eye(4)), Plane((0.5, 0.8))])
+def test_a_grid_that_no_memory_holds_is_refused(
+    spacing: float | tuple[float, ...], geometry: Patient | Plane
+) -> None:
+    image = Image(np.zeros((1, 12, 9, 7), np.int16), geometry)
+    if isinstance(geometry, Plane) and isinstance(spacing, tuple):
+        spacing = spacing[1:]
+    with pytest.raises(InputError, match=r"voxels") as caught:
+        resample(image, spacing=spacing)
+    assert "larger" in str(caught.value.remedy)
+
+
+def test_a_machine_without_enough_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    image = Image(np.zeros((1, 3, 4, 5), np.int16), Patient(np.eye(4)))
+    monkeypatch.setattr("hounsfield.spatial.engine.np.empty", none)
+    with pytest.raises(InputError, match=r"10 × 8 × 6 voxels .* takes 960 bytes"):
+        resample(image, spacing=0.5, order=0)

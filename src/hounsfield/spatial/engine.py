@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import permutations
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ from hounsfield.spatial.grid import NEAR
 from hounsfield.spatial.tables import taps
 from hounsfield.spatial.threads import compiled
 
+MOST_BYTES = 16 << 30  # as much as a file's header may promise
 ORDERS = {0: "nearest", 1: "linear", 3: "cubic B-spline"}
 
 
@@ -23,19 +26,41 @@ def sampled(array: NDArray[Any], places: Places, order: int, fill: float | None)
 
     Raises:
         UsageError: an unknown order.
-        InputError: a fill that the type cannot hold; order 3 and voxels that are not finite.
+        InputError: more voxels than memory holds; a fill that the type cannot hold; order 3 and
+            voxels that are not finite.
         GeometryError: no place lies in the volume.
     """
     if order not in ORDERS:
         names = ", ".join(f"{number} ({name})" for number, name in ORDERS.items())
         raise UsageError(f"an order of {order!r}", expected=names)
     source = _plain(array, order)
-    out = np.empty((len(array), *places.shape), result_type(array.dtype, order))
+    out = room((len(array), *places.shape), result_type(array.dtype, order))
     outside = _outside(places, array.shape[1:])
     for volume, target in zip(source, out, strict=True):
         value = fill_value(volume, fill, out.dtype) if outside else out.dtype.type(0)
         _channel(volume, places, order, value, target)
     return out
+
+
+def room(shape: Sequence[int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array (C, Z, Y, X) to fill.
+
+    Raises:
+        InputError: more bytes than an image may have, or than this machine has.
+    """
+    size = prod(map(int, shape)) * dtype.itemsize
+    try:
+        if size <= MOST_BYTES:
+            return np.empty(tuple(shape), dtype)
+    except MemoryError:
+        pass
+    channels, z, y, x = shape
+    raise InputError(
+        f"a grid of {x:,} × {y:,} × {z:,} voxels (x, y, z), channels: {channels}, "
+        f"takes {size:,} bytes",
+        expected=f"at most {MOST_BYTES:,} bytes, and no more than this machine's memory",
+        remedy="ask for larger voxels (spacing is in millimetres), or crop the image first",
+    )
 
 
 def result_type(dtype: np.dtype[Any], order: int) -> np.dtype[Any]:

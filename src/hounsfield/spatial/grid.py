@@ -15,6 +15,7 @@ from hounsfield.image import Image
 Shape = tuple[int, int, int]  # (z, y, x)
 NEAR = 1e-5  # of a voxel: positions nearer than this are the same
 HALF = 0.5 + 1e-8  # rounds a place between two voxels up, also where it was computed a bit low
+MOST_VOXELS = 1 << 40  # along an axis
 STRAIGHT = 1e-4  # the cosine between two axes up to which they count as at right angles
 
 
@@ -116,6 +117,12 @@ def respaced(
         step, count = wanted / had, shape[2 - axis]
         if abs(step - 1) * count < NEAR:
             continue
+        if not step * MOST_VOXELS > count:
+            raise GeometryError(
+                f"a spacing of {wanted:g} mm makes more than {MOST_VOXELS:,} voxels along one axis",
+                expected="voxels that memory holds",
+                remedy="ask for larger ones; spacing is in millimetres",
+            )
         counts[2 - axis] = max(1, int(np.floor(count / step + 0.5 + NEAR)))
         old_from_new[axis, axis] = step
         old_from_new[axis, 3] = (count - 1) / 2 - step * (counts[2 - axis] - 1) / 2

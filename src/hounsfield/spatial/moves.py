@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError, InputError, UsageError
 from hounsfield.geometry import Geometry, Patient
 from hounsfield.image import Image
-from hounsfield.spatial.engine import fill_value
+from hounsfield.spatial.engine import fill_value, room
 from hounsfield.spatial.stored import kept
 
 DIRECTIONS = {"L": (0, -1), "R": (0, 1), "P": (1, -1), "A": (1, 1), "I": (2, -1), "S": (2, 1)}
@@ -100,13 +100,14 @@ def pad(
     By default a channel's `fill` is its least voxel if that is below 0, else 0.
 
     Raises:
-        InputError: a negative number of voxels, or a fill that the type cannot hold.
+        InputError: a negative number of voxels, more than memory holds, or a fill that the type
+            cannot hold.
     """
     low, high = _three(before, (0, 0, 0), "before"), _three(after, (0, 0, 0), "after")
     if min(*low, *high) < 0:
         raise InputError(f"padding of {low} and {high} voxels", remedy="use crop to take some away")
     z, y, x = (n + a + b for n, a, b in zip(image.shape[1:], low[::-1], high[::-1], strict=True))
-    array = np.empty((image.shape[0], z, y, x), image.array.dtype)
+    array = room((image.shape[0], z, y, x), image.array.dtype)
     inner = tuple(slice(a, a + n) for a, n in zip(low[::-1], image.shape[1:], strict=True))
     for channel, target in zip(image.array, array, strict=True):
         target[...] = fill_value(channel, fill, array.dtype)
