@@ -61,7 +61,7 @@ def test_a_folder_is_a_numbered_table(hospital: Path, ask: Ask) -> None:
     assert told[6] == "4 dicom CT 7 7 × 5 × 6 0.5 × 0.8 × 2.5 LPS oblique HU 6 (hidden)"
     assert "1 no images (1 .txt)" in told
     assert "5 no PNG header; (hidden)" in told
-    assert "(hidden): the name may be somebody's, --phi shows it" in told
+    assert "names hidden, as they may be somebody's: --phi shows them" in told
     assert f"`hounsfield info {hospital}#2` says more of one" in told
 
 
@@ -132,6 +132,7 @@ def test_many_images_are_counted(tmp_path: Path, ask: Ask) -> None:
 
 def test_one_image_of_several_must_be_named(hospital: Path, ask: Ask) -> None:
     ask("info", hospital, "--picture", "x.png").refuses(2, "holds 5 images", "scans#1")
+    ask("info", hospital, "--affine").refuses(2, "holds 5 images", "one, for --affine", "scans#1")
     ask("info", f"{hospital}#3", "--picture", "x.jpg").refuses(2, "PNG")
     ask("info", f"{hospital}#3", "--window", "0", "-1").refuses(2, "width")
 
@@ -145,6 +146,13 @@ def test_a_picture_of_a_channel(hospital: Path, ask: Ask, tmp_path: Path) -> Non
         assert drawn.size[0] > 500
         assert "mustermann" not in str(drawn.info).lower()
     ask("info", f"{hospital}#3", "--picture", out, "--channel", "4").refuses(2, "no channel '4'")
+
+
+def test_flags_that_would_do_nothing_are_refused(hospital: Path, ask: Ask, tmp_path: Path) -> None:
+    for flag in (("--channel", "99"), ("--window", "0", "9")):
+        ask("info", f"{hospital}#3", *flag).refuses(2, f"{flag[0]} says what is drawn", "--picture")
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    ask("info", tmp_path / "t.csv", "--values").refuses(2, "is a table", "leave --values away")
 
 
 # The quick look
@@ -203,6 +211,8 @@ def test_the_middle_slice_in_the_terminal(
     assert (shown[9:] == 0).all()
     assert "axial, slice 2 of 0 to 4, R on the left, A above, black 20, white 100" in answer.said
     assert not seen(watch("info", volume, "--no-look").out).size
+    watch("info", volume, "--no-look", "--channel", "0").refuses(2, "nothing is drawn")
+    watch("info", volume, "--channel", "9").refuses(2, "no channel '9'")
 
 
 def test_nothing_is_drawn_into_a_pipe(

@@ -143,6 +143,9 @@ def test_nothing_is_replaced_unasked(hand: Path, scene: Path, ask: Ask) -> None:
     thermal_ = ("thermal", hand, "--out", new)
     spectra_ = ("spectra", scene / "raw.dat", "--out", new)
     ask(*thermal_, "--picture", there["png"]).refuses(2, "exists already", "--overwrite")
+    ask("thermal", hand, "--out", scene / "new.png").refuses(
+        2, "does not hold numbers that are not"
+    )
     ask("thermal", hand, "--out", there["npy"]).refuses(2, "exists already")
     ask(*spectra_, "--picture", there["png"]).refuses(2, "exists already")
     ask(*spectra_, "--table", there["csv"]).refuses(2, "exists already")

@@ -55,3 +55,20 @@ def test_a_mask_of_another_grid_is_refused(scan: Path, ask: Ask, tmp_path: Path)
     for suffix in (".png", ".tif"):
         ask("n4", scan, tmp_path / f"out{suffix}").refuses(2, f"{suffix} does not hold a volume")
     assert not out.exists()
+
+
+def test_a_field_that_helps_nothing_is_told(
+    scan: Path, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hounsfield.preprocessing.mr import bias_field
+
+    out = tmp_path / "out.nii.gz"
+    ask("n4", scan, out, "--shrink", 1000).refuses(3, "shrink factor of 1000", "at most 4")
+    assert not out.exists()
+    assert "more even" not in ask("n4", scan, out, "--levels", 1).said
+    monkeypatch.setattr(bias_field, "_field", lambda channel, *_: 1 + channel / 2000)
+    found = iter((0.3, 0.31))
+    monkeypatch.setattr(bias_field, "variation", lambda _: next(found))
+    said = ask("n4", scan, out, "--overwrite").said
+    assert "0.3000 -> 0.3100" in said
+    assert "Note: the field did not make the tissue more even" in said

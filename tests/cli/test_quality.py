@@ -45,10 +45,11 @@ def test_a_row_for_each_volume(folder: Path, ask: Ask, tmp_path: Path) -> None:
     assert answer.code == 0, answer.said
     assert "mustermann" not in answer.said
     assert "image 3: the image has one value only" in answer.said
+    assert "names hidden, as they may be somebody's: --phi shows them" in answer.said
     text = (tmp_path / "out.csv").read_text()
     assert "mustermann" not in text
     rows = list(csv.DictReader(text.splitlines()))
-    assert [row["name"] for row in rows] == ["001.nii.gz", "002.nii.gz", "003.nii.gz", ""]
+    assert [row["name"] for row in rows] == ["001.nii.gz", "002.nii.gz", "003.nii.gz", "#4"]
     clean, ghosts, flat, noisy = rows
     assert float(clean["noise"]) == pytest.approx(10, rel=0.05)
     assert float(noisy["noise"]) == pytest.approx(30, rel=0.05)
@@ -59,7 +60,13 @@ def test_a_row_for_each_volume(folder: Path, ask: Ask, tmp_path: Path) -> None:
     assert (clean["size"], clean["noise_from"]) == ("64×72×4", "air")
     assert flat["noise"] == ""
     assert flat["problem"]
-    assert "mustermann.nii.gz" in ask("quality", folder, "--phi").said
+    named = ask("quality", folder, "--phi").said
+    assert "mustermann.nii.gz" in named
+    assert "names hidden" not in named
+    one = ask("quality", f"{folder}#4", "--csv", tmp_path / "one.csv").said
+    assert "mustermann" not in one + (tmp_path / "one.csv").read_text()
+    assert (tmp_path / "one.csv").read_text().splitlines()[1].startswith("4,#4,")
+    assert "mustermann.nii.gz" in ask("quality", f"{folder}#4", "--phi").said
     ask("quality", folder, "--csv", tmp_path / "out.csv").refuses(2, "exists already")
     assert (tmp_path / "out.csv").read_text() == text
 

@@ -305,3 +305,7 @@ def test_brightness_is_no_label() -> None:
         assert "abel" not in " ".join(planes_figure.view(image).notes)
     labels = {"format": "dicom", "values": "labels"}
     assert "Labels: 5 orange" in planes_figure.view(Image(array, place, stored=labels)).notes
+    fractions = {"format": "dicom", "values": "fractions"}
+    seen = planes_figure.view(Image(array * np.float32(0.1), place, stored=fractions))
+    assert "The slices with the most labels: axial 3 of 0 to 3" in " ".join(seen.notes)
+    assert seen.cuts[0].pixels.min() == seen.cuts[1].pixels.max() == 255

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,7 +57,8 @@ def info(
     affine
         Show the matrix from voxels to millimetres.
     channel
-        Which channel or frame is drawn: its name, or its number from 0.
+        Which channel or frame is drawn: its name, or its number from 0. The middle planes; of
+        labels those with the most of them.
     window
         Centre and width of what is drawn, instead of the file's own.
     picture
@@ -70,53 +70,59 @@ def info(
 
     from hounsfield import formats
     from hounsfield.cli.info_folder import info_folder, several
-    from hounsfield.errors import UsageError
+    from hounsfield.cli.look import can_show
+    from hounsfield.workflow.preparing import about
 
     out = Console(soft_wrap=True, highlight=False)
     asked = Asked(phi, values, affine, channel, window, picture, not no_look)
-    _check(asked)
+    _check(asked, drawn=picture is not None or (asked.look and can_show(out)))
     if "#" in str(path) and not path.exists():
-        with _unnamed(path, phi=phi):
+        with nullcontext() if phi else about(path):
             _one(formats.open(path), asked, out)
         return
     found = info_folder(path, out, phi=phi) if path.is_dir() else _found(path, out)
-    if found is None:
-        return
-    if len(found) == 1:
+    if found is not None and len(found) == 1:
         _one(formats.open(found[0]), asked, out)
         return
-    if picture or values:
-        name = f"{path}#1" if path.is_dir() else found[0]
-        raise UsageError(f"holds {len(found)} images", file=path, remedy=f"name one: {name}")
-    if not path.is_dir():
+    _refuse_of_one(asked, path, found)
+    if found and not path.is_dir():
         several(found, out)
 
 
-@contextmanager
-def _unnamed(path: Path, *, phi: bool) -> Iterator[None]:
-    """An error about an image that was asked for by number does not name its file."""
-    from hounsfield.errors import HounsfieldError
+def _refuse_of_one(asked: Asked, path: Path, found: list[Source] | None) -> None:
+    """Flags that say what to tell of one image, where there is none or are several."""
+    from hounsfield.errors import UsageError
 
-    try:
-        yield
-    except HounsfieldError as error:
-        folder = Path(str(path).partition("#")[0])
-        if phi or not folder.is_dir() or error.file is None:
-            raise
-        if not Path(error.file).is_relative_to(folder) or Path(error.file) == folder:
-            raise
-        raise type(error)(
-            error.problem, file=path, expected=error.expected, remedy=error.remedy
-        ) from error
+    flags = {
+        "--picture": asked.picture, "--values": asked.values, "--affine": asked.affine,
+        "--channel": asked.channel, "--window": asked.window,
+    }  # fmt: skip
+    given = [name for name, value in flags.items() if value not in (None, False)]
+    if not given:
+        return
+    if not found:
+        problem = "this is a table, not an image" if found is None else "holds no sound image"
+        raise UsageError(problem, file=path, remedy=f"leave {', '.join(given)} away")
+    name = f"{path}#1" if path.is_dir() else found[0]
+    raise UsageError(
+        f"holds {len(found)} images", file=path, expected=f"one, for {', '.join(given)}",
+        remedy=f"name one: {name}",
+    )  # fmt: skip
 
 
-def _check(asked: Asked) -> None:
+def _check(asked: Asked, *, drawn: bool) -> None:
     from hounsfield.errors import UsageError
 
     if asked.picture is not None and asked.picture.suffix.lower() != ".png":
         raise UsageError("a picture is written as PNG", file=asked.picture, expected="a name.png")
     if asked.window is not None and not asked.window[1] > 0:
         raise UsageError(f"a window of width {asked.window[1]:g}", expected="a width above 0")
+    chosen = [n for n, v in (("channel", asked.channel), ("window", asked.window)) if v is not None]
+    if chosen and not drawn:
+        raise UsageError(
+            f"--{chosen[0]} says what is drawn, and nothing is drawn here",
+            remedy="add --picture FILE.png",
+        )
 
 
 def _one(opened: Opened, asked: Asked, out: Console) -> None:

@@ -19,6 +19,7 @@ MOST = 40  # images that are listed one by one
 _SHOWN = 20  # faults that are told
 COLUMNS = ("#", "", "series", "size", "mm", "orientation", "unit", "channels", "files", "where")
 HIDDEN = "(hidden)"
+HIDDEN_TOLD = "names hidden, as they may be somebody's: --phi shows them"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,9 +99,7 @@ def _table(listed: Sequence[Listed], folder: Path, out: Console, *, phi: bool) -
         else:
             _fault(one, folder, out, phi=phi)
     if not phi and any(_where(one.source, folder, phi=phi) == HIDDEN for one in listed):
-        out.print(
-            f"{HIDDEN}: the name may be somebody's, --phi shows it", style="dim", markup=False
-        )
+        out.print(HIDDEN_TOLD, style="dim", markup=False)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -34,12 +34,18 @@ def look(
     channel: str | None = None,
     window: tuple[float, float] | None = None,
 ) -> None:
-    """Draw the middle slice, or say in a sentence why it cannot be drawn."""
-    from hounsfield.errors import HounsfieldError
+    """Draw the middle slice, or say in a sentence why it cannot be drawn.
+
+    Raises:
+        UsageError: there is no such channel.
+    """
+    from hounsfield.errors import HounsfieldError, UsageError
     from hounsfield.reports.planes import cut, grey, number, sides_known
 
     try:
         image, which = chosen(opened, channel)
+    except UsageError:
+        raise
     except HounsfieldError as error:
         out.print(f"No quick look: {error.problem}", markup=False)
         return

@@ -28,7 +28,8 @@ def n4(
     mask
         An image on the same grid that is not 0 inside of the body; else Otsu's threshold.
     shrink
-        The field is fitted on a grid this much coarser; 1 is slow and rarely better.
+        The field is fitted on a grid this much coarser, as far as 8 voxels are left along an
+        axis; 1 is slow and rarely better.
     levels
         How often the mesh of the field is made twice as fine, the first one counted.
     iterations
@@ -50,5 +51,11 @@ def n4(
     for channel, (before, after) in enumerate(zip(found.cv_before, found.cv_after, strict=True)):
         which = f", channel {channel}" if len(found.cv_before) > 1 else ""
         terminal.say(f"coefficient of variation{which}: {before:.4f} -> {after:.4f}")
+    for channel in found.worse:
+        which = f" of channel {channel}" if len(found.cv_before) > 1 else ""
+        terminal.say(
+            f"Note: the field did not make the tissue{which} more even: look at it (--figure), "
+            "give a mask of the body (--mask), or keep the image as it is"
+        )
     for path in filter(None, (target, figure)):
         terminal.say(str(path))

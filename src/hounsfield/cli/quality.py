@@ -30,7 +30,7 @@ def quality(
     csv
         Write all rows as a table, too.
     phi
-        Show names of files that may be people's.
+        Show names of files that may be people's; without it they are #3, as FOLDER#3 reads them.
     overwrite
         Replace what exists.
     """
@@ -38,6 +38,7 @@ def quality(
 
     from hounsfield import workflow
     from hounsfield.cli.console import Terminal
+    from hounsfield.cli.info_folder import HIDDEN_TOLD
 
     terminal = Terminal(times=False)
     with terminal.stage("quality"):
@@ -46,6 +47,8 @@ def quality(
     wide.print(_table(measured[:MOST_SHOWN]))
     if len(measured) > MOST_SHOWN:
         terminal.say(f"and {len(measured) - MOST_SHOWN:,} more (--csv FILE writes all)")
+    if any(one.hidden for one in measured):
+        terminal.say(HIDDEN_TOLD)
     for one in measured[:MOST_SHOWN]:
         if one.problem:
             terminal.say(f"image {one.image}: {one.problem}")
@@ -63,7 +66,7 @@ def _table(measured: list[Measured]) -> Table:
     for name in COLUMNS:
         table.add_column(name, justify="right")
     for one in measured:
-        shown = Text(one.name or "(hidden)")  # brackets in it are no markup
+        shown = Text(one.name)  # brackets in it are no markup
         table.add_row(str(one.image), shown, one.size, *_cells(one))
     return table
 

@@ -64,23 +64,30 @@ def view(image: Image, window: tuple[float, float] | None = None, which: str = "
 
 def _of_brightness(image: Image, window: tuple[float, float] | None) -> tuple[list[Cut], list[str]]:
     """Greys or colours in the middle planes, and which values are black and white."""
-    cuts, ends = grey(middle_cuts(image), window)
+    sparse = image.stored.get("values") == "fractions"  # of segments
+    found = cuts_at(image, fullest(image)) if sparse else middle_cuts(image)
+    where = [_where(image, found)] if sparse else []
+    cuts, ends = grey(found, window)
     if ends is None:
-        return cuts, []
+        return cuts, where
     unit = f" {image.channels[0].unit}" if image.channels[0].unit else ""
     why = "" if window is not None else ", the 1st and 99th percentile of what is shown"
-    return cuts, [f"Black {number(ends[0])}, white {number(ends[1])}{unit}{why}"]
+    return cuts, [*where, f"Black {number(ends[0])}, white {number(ends[1])}{unit}{why}"]
 
 
 def _of_labels(image: Image, labels: Sequence[int]) -> tuple[list[Cut], list[str]]:
     """A colour for each label, in the planes with the most of them; and which planes these are."""
+    cuts, told = coloured(cuts_at(image, fullest(image)), labels)
+    return cuts, [_where(image, cuts), told]
+
+
+def _where(image: Image, cuts: Sequence[Cut]) -> str:
     at, sizes = fullest(image), image.shape[:0:-1]
-    cuts, told = coloured(cuts_at(image, at), labels)
     places = [
         f"{one.title} {at[axis]} of 0 to {sizes[axis] - 1}"
         for one, axis in zip(cuts, shown_axes(image), strict=True)
     ]
-    return cuts, [f"The slices with the most labels: {', '.join(places)}", told]
+    return f"The slices with the most labels: {', '.join(places)}"
 
 
 def _axes(title: str) -> str:

@@ -100,13 +100,17 @@ def n4(
 
 @dataclass(frozen=True)
 class Measured:
-    """One image's number and size, its name where that names nobody, and quality or problem."""
+    """One image's number, name and size, and its quality or what is wrong with it.
+
+    A name that may be somebody's is hidden: it is the number, as in scans#3.
+    """
 
     image: int
-    name: str | None
+    name: str
     size: str
     quality: Quality | None
     problem: str | None = None
+    hidden: bool = False
 
     def row(self) -> dict[str, object]:
         """A flat row, as the CSV file has it."""
@@ -135,7 +139,8 @@ def quality(
 ) -> list[Measured]:
     """The quality of an image, or of each in a file or folder, one in memory at a time.
 
-    Names of files that may be those of people are left out unless `names` asks for them.
+    Names of files that may be those of people give way to their numbers unless `names` asks for
+    them.
     `csv` is a table to write.
 
     Raises:
@@ -144,11 +149,11 @@ def quality(
     """
     refuse_existing((csv,), overwrite=overwrite)
     path = Path(data)
-    sources = _sources(path)
+    sources, first = _sources(path)
     rows = []
-    for number, source in enumerate(sources, 1):
-        watch.tell("measuring", number - 1, len(sources))
-        rows.append(_measured(number, source, path, names=names))
+    for done, source in enumerate(sources):
+        watch.tell("measuring", done, len(sources))
+        rows.append(_measured(first + done, source, path, names=names))
     if csv is not None:
         _save(rows, csv)
     return rows
@@ -168,19 +173,21 @@ def _save(rows: list[Measured], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def _sources(path: Path) -> list[Source]:
+def _sources(path: Path) -> tuple[list[Source], int]:
+    """The images, and the number of the first."""
     from hounsfield import formats
     from hounsfield.formats.contract import Source
 
     text, mark, member = str(path).partition("#")
     if mark and not path.exists():
         if not Path(text).is_dir():
-            return [Source.of(text, member)]
-        return [formats.open(str(path)).source]
+            return [Source.of(text, member)], 1
+        with about(path):
+            return [formats.named(str(path))], int(member) if member.isdigit() else 1
     found = formats.find(path)
     if not found:
         raise InputError("holds no image", file=path, remedy="`hounsfield info` says what it is")
-    return found
+    return found, 1
 
 
 def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measured:
@@ -188,14 +195,15 @@ def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measur
     from hounsfield.catalog.pseudonym import plain_path
     from hounsfield.preprocessing.mr.quality import quality as quality_of
 
-    inside = source.file.relative_to(path) if path.is_dir() else Path(source.file.name)
-    shown = Path(f"{inside}#{source.member}") if source.member else inside
-    name = str(shown) if names or not path.is_dir() or plain_path(inside) else None
+    folder = Path(str(path).partition("#")[0]) if not path.exists() else path
+    inside = source.file.relative_to(folder) if folder.is_dir() else Path(source.file.name)
+    hidden = folder.is_dir() and not names and not plain_path(inside)
+    name = f"#{number}" if hidden else f"{inside}#{source.member}" if source.member else f"{inside}"
     size = ""
     try:
         image = formats.read(source)
         c, z, y, x = image.shape
         size = f"{x}×{y}×{z}" + (f"×{c}" if c > 1 else "")
-        return Measured(number, name, size, quality_of(image))
+        return Measured(number, name, size, quality_of(image), hidden=hidden)
     except HounsfieldError as error:
-        return Measured(number, name, size, None, error.problem)
+        return Measured(number, name, size, None, error.problem, hidden)

@@ -145,3 +145,14 @@ def test_hippocampi(real_data: Path) -> None:
         found = correct_bias(image, how=N4(shrink=2, iterations=(20, 20)))
         assert np.array_equal(found.image.geometry.affine, image.geometry.affine)
         assert found.cv_after[0] <= found.cv_before[0]
+
+
+def test_the_coarser_grid_keeps_eight_voxels_an_axis(biased: Image) -> None:
+    from hounsfield.preprocessing.mr.bias_field import _factors
+
+    assert _factors(biased, 4) == [4, 4, 2]
+    large = Image(np.ones((1, 16, 80, 80), np.float32), Patient(np.eye(4)))
+    assert _factors(large, 10) == [10, 10, 2]
+    with pytest.raises(InputError, match="a shrink factor of 11") as caught:
+        correct_bias(large, how=N4(11))
+    assert caught.value.expected == "at most 10 for this image"

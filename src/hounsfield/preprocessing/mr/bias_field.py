@@ -18,7 +18,9 @@ from hounsfield.preprocessing.foreground import inside
 from hounsfield.preprocessing.itk import one_thread
 from hounsfield.preprocessing.mr.units import other_than_mr
 
-FEWEST = 4  # voxels an axis keeps when shrunk, for a cubic B-spline
+FEWEST = 4  # voxels along an axis, for a cubic B-spline
+KEPT = 8  # voxels an axis keeps when shrunk, or the field has nothing to lie on
+USUAL = 4  # the shrink factor that small images take, too, as far as their size lets them
 ITERATIONS = (50, 50, 50, 50)  # a level each; the mesh doubles from one to the next
 
 
@@ -31,7 +33,7 @@ class N4:
     when the field's coefficient of variation changes by less.
     """
 
-    shrink: int = 4
+    shrink: int = USUAL
     iterations: tuple[int, ...] = ITERATIONS
     points: int = 4
     threshold: float = 1e-3
@@ -62,6 +64,12 @@ class BiasCorrected:
     cv_before: tuple[float, ...]
     cv_after: tuple[float, ...]
 
+    @property
+    def worse(self) -> tuple[int, ...]:
+        """The channels whose tissue the field did not make more even."""
+        pairs = zip(self.cv_before, self.cv_after, strict=True)
+        return tuple(i for i, (before, after) in enumerate(pairs) if not after < before)
+
 
 def correct_bias(image: Image, mask: Image | None = None, how: N4 | None = None) -> BiasCorrected:
     """Divide an MR image (C, Z, Y, X) by its bias field, each channel by its own; float32.
@@ -71,11 +79,12 @@ def correct_bias(image: Image, mask: Image | None = None, how: N4 | None = None)
 
     Raises:
         InputError: values of another machine (HU, SUV, °C, colours), not finite, not above 0 in
-            most of the mask, or too few.
+            most of the mask, or too few; a shrink factor that the image is too small for.
         GeometryError: the mask lies on another grid.
     """
     how = how or N4()
     _refuse_others(image)
+    _refuse_shrink(image, how.shrink)
     where = inside(image, mask)
     values = image.array.astype(np.float32)
     fields = np.stack([_field(channel, where, image, how) for channel in values])
@@ -147,12 +156,22 @@ def _factors(image: Image, shrink: int) -> list[int]:
     finest = min(spacing)
     sizes = image.shape[:0:-1]
     wanted = [max(1, round(shrink * finest / mm)) for mm in (*spacing, finest)[:3]]
-    return [max(1, min(w, size // FEWEST)) for w, size in zip(wanted, sizes, strict=True)]
+    return [max(1, min(w, size // KEPT)) for w, size in zip(wanted, sizes, strict=True)]
 
 
 def _refuse_others(image: Image) -> None:
     if other := other_than_mr(image):
         raise InputError(f"this is {other}, which has no bias field", expected="an MR image")
+
+
+def _refuse_shrink(image: Image, shrink: int) -> None:
+    """More than the longest axis can bear; the others are shrunk as far as they can be."""
+    most = max(USUAL, max(image.shape[1:]) // KEPT)
+    if shrink > most:
+        raise InputError(
+            f"a shrink factor of {shrink} leaves fewer than {KEPT} voxels along each axis",
+            expected=f"at most {most} for this image",
+        )
 
 
 def _refuse_values(channel: NDArray[np.float32], where: NDArray[np.bool_]) -> None:
