@@ -69,6 +69,16 @@ def test_jpeg_is_upright_as_in_pillow(tmp_path: Path, mode: str, turn: int) -> N
     assert formats.header(tmp_path / "x.jpg").shape == image.shape
 
 
+def test_a_jpeg_that_is_cut_before_its_size_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Picture.new("L", (9, 7)).save(path, comment=b"long" * 300)
+    path.write_bytes(path.read_bytes()[:900])
+    for ask in (formats.read, formats.header):
+        with pytest.raises(FormatError, match="no frame header") as caught:
+            ask(path)
+        assert caught.value.file == path
+
+
 def test_cmyk_is_refused(tmp_path: Path) -> None:
     Picture.fromarray(SMOOTH).convert("CMYK").save(tmp_path / "x.jpg")
     with pytest.raises(FormatError, match="4 colour components"):

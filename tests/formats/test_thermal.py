@@ -183,6 +183,15 @@ def test_an_ordinary_jpeg_has_no_temperatures(camera_file: Any) -> None:
         thermal.temperatures(no_raw)
 
 
+def test_a_jpeg_cut_before_its_records_was_not_saved_again(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Picture.new("L", (9, 7)).save(path, comment=b"long" * 300)
+    path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(FormatError, match="no end marker") as caught:
+        thermal.temperatures(path)
+    assert "saved it again" not in str(caught.value)
+
+
 def test_damaged_radiometric_files_are_not_shown_as_colours(camera_file: Any) -> None:
     whole = made.container({1: made.raw_record(made.scene()), 0x20: made.camera_record()})
     far = bytearray(whole)

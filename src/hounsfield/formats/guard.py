@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hounsfield.errors import FormatError, HounsfieldError
+from hounsfield.errors import FormatError, HounsfieldError, InputError
 from hounsfield.formats.contract import MAX_BYTES, Source, promised_bytes
 
 # The most that one compressed byte can become. Deflate ends at 1032; wavelet and run-length
@@ -27,6 +27,10 @@ def refusing(file: Path, what: str, remedy: str = "copy the file again") -> Iter
     """
     try:
         yield
+    except InputError as error:
+        if error.file is None:  # what reads bytes alone does not know whose they are
+            raise error.of(file) from error
+        raise
     except HounsfieldError:
         raise
     except PermissionError:

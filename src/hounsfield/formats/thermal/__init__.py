@@ -127,9 +127,7 @@ def temperatures(path: str | Path, parameters: Parameters | None = None) -> Imag
     with refusing(path, "the temperatures"):
         found = _records(path)
         if not flir_records.is_whole(path):
-            raise FormatError(
-                "the picture has no end marker", file=path, remedy="copy the file again; truncated"
-            )
+            raise _cut(path)
         settings = _camera(found)
         scene = (parameters or Parameters()).over(settings.parameters)
         if scene.unknown:
@@ -226,6 +224,8 @@ def _member(source: Source) -> str | None:
 def _records(path: Path) -> Records:
     found = flir_records.records(path)
     if found is None or RAW not in found.places:
+        if not flir_records.is_whole(path):  # the rest may hold the radiometric data
+            raise _cut(path)
         raise FormatError(
             "no radiometric data: the colours of this picture are no temperatures",
             file=path,
@@ -234,6 +234,12 @@ def _records(path: Path) -> Records:
             "as a picture it can be read",
         )
     return found
+
+
+def _cut(path: Path) -> FormatError:
+    return FormatError(
+        "the picture has no end marker", file=path, remedy="copy the file again; truncated"
+    )
 
 
 def _coded(found: Records, source: Source) -> flir_records.Picture:
