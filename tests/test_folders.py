@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from hounsfield import formats
+from hounsfield.catalog import layouts
 from hounsfield.catalog.scan import index
-from hounsfield.errors import FormatError
+from hounsfield.errors import FormatError, InputError
 from hounsfield.folders import passed_over, walk
 from hounsfield.formats.folder import contents
 
@@ -79,6 +80,8 @@ def test_a_closed_root_is_told(tree: Path, shut: Shut) -> None:
     ]
     with pytest.raises(FormatError, match="no permission to open this folder"):
         formats.read(tree)
+    with pytest.raises(InputError, match=r"the folder cannot be opened \(Permission denied\)"):
+        layouts.recognise(tree)
 
 
 def test_the_index_lists_a_closed_folder_once(tree: Path, shut: Shut, tmp_path: Path) -> None:

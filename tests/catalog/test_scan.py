@@ -285,9 +285,14 @@ def test_links_that_lead_back_and_empty_classes_are_told(tmp_path) -> None:
 def test_the_commonest_reason_is_told(toy, tmp_path) -> None:
     root = fill(tmp_path / "in", {"1.ima": {}, "labels.json": {"missing": ["2.ima", "3.ima"]}})
     (root / "4.ima").write_text("{")
-    (told,) = [one.text for one in index([root], tmp_path / "out", HERE).findings
-               if one.kind == "rejected"]  # fmt: skip
-    assert told.startswith("3 files were set aside: 2 × there is no such file, and others; ")
+    (told,) = [
+        one for one in index([root], tmp_path / "out", HERE).findings if one.kind == "rejected"
+    ]
+    assert told.text.startswith("3 files were set aside: 2 × there is no such file, and others; ")
+    assert "info FOLDER --phi" in told.remedy  # names are hidden in the table
+    assert "--keep-ids" in told.remedy
+    kept = index([root], tmp_path / "kept", HERE.model_copy(update={"keep_ids": True}))
+    assert not any("--keep-ids" in one.remedy for one in kept.findings if one.kind == "rejected")
 
 
 def test_one_name_for_two_images_of_a_data_set(toy, tmp_path) -> None:

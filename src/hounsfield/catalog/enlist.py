@@ -105,15 +105,10 @@ def _free(word: str, taken: set[str]) -> str:
 
 
 def _check(root: Path) -> None:
-    try:
-        empty = root.is_dir() and not os.listdir(root)  # noqa: PTH208  # names are enough
-        missing = not root.exists()
-    except OSError as error:
-        raise InputError(
-            f"the folder cannot be opened ({error.strerror})",
-            file=root,
-            remedy="ask its owner for permission, or copy it",
-        ) from error
+    missing = not os.path.exists(root)  # noqa: PTH110  # never raises
+    if root.is_dir():
+        layouts.refuse_closed(root)
+    empty = root.is_dir() and not os.listdir(root)  # noqa: PTH208  # names are enough
     if missing or empty:
         raise InputError(
             "the folder is empty" if empty else "there is no such folder or file",

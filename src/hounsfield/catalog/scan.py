@@ -89,12 +89,13 @@ def index(
     listed, found, parts = joined.listed, joined.found, joined.parts
     del seen, joined
     good, bad = _sorted_out(listed, found, where)
-    _usable(listed, good, bad, where)
+    aside = _told(bad, where)
+    _usable(listed, good, aside, where)
     labels, said = map_labels(listed.labels, listed.entries, label_map)
     made = compose(replace(listed, labels=labels), good, names)
-    said += made.findings + _noticed(made.catalog, bad, out)
+    said += made.findings + _noticed(made.catalog, aside, out, names)
     said += [one for place in where for one in layouts.noticed(place.layout, place.root)]
-    rejected = _rejected(bad, where, names)
+    rejected = _rejected(aside, where, names)
     table = pl.concat([_link(listed, found, made, bad, names), *_kept(parts)])
     _save(out, made, table, names, rejected, said)
     catalog = replace(made.catalog, folder=out)
@@ -151,7 +152,8 @@ def _sorted_out(
     listed: Listed, found: pl.DataFrame, where: Sequence[Place]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows that can be used, and what cannot: row, source, file and reason."""
-    entries = listed.entries.select("row", "source", "name", "reason", file=_file())
+    inner = pl.col("paths").list.first()
+    entries = listed.entries.select("row", "source", "name", "reason", file=_file(), whole=inner)
     missing = entries.filter(pl.col("reason").is_not_null())
     faulty = found.filter(pl.col("reason").is_not_null()).select("row", "reason")
     faulty = entries.drop("reason").join(faulty, on="row", maintain_order="left")
@@ -172,6 +174,24 @@ def _sorted_out(
         "row", nulls_last=True, maintain_order=True
     )
     return good.join(twice, on="row", how="anti", maintain_order="left"), bad
+
+
+def _told(bad: pl.DataFrame, where: Sequence[Place]) -> pl.DataFrame:
+    """What is said of it: what one row of a data set's own table names is told once, by that."""
+    if bad.is_empty():
+        return bad
+    rows = {place.source: layouts.table_rows(place.layout, place.root) for place in where}
+    lines = [rows[source].get(name) for source, name in bad.select("source", "name").iter_rows()]
+    told = bad.with_columns(line=pl.Series(lines, dtype=pl.Int64))
+    by_row = pl.col("line").is_not_null()
+    samples = pl.when(pl.len() > 1).then(pl.format(" ({} samples)", pl.len())).otherwise(pl.lit(""))
+    grouped = (
+        told.filter(by_row)
+        .group_by("source", "line", file="whole", maintain_order=True)
+        .agg(pl.col("reason").first(), samples=samples)
+        .with_columns(reason=pl.format("row {} of the table: {}{}", "line", "reason", "samples"))
+    )
+    return pl.concat([grouped, told.filter(~by_row)], how="diagonal")
 
 
 def _file(prefix: str = "") -> pl.Expr:
@@ -202,7 +222,7 @@ def _usable(listed: Listed, good: pl.DataFrame, bad: pl.DataFrame, where: Sequen
     )
 
 
-def _noticed(catalog: Catalog, bad: pl.DataFrame, out: Path) -> list[Finding]:
+def _noticed(catalog: Catalog, bad: pl.DataFrame, out: Path, names: Pseudonyms) -> list[Finding]:
     found = []
     if bad.height:
         reason, count = bad["reason"].value_counts(sort=True).row(0)
@@ -213,7 +233,10 @@ def _noticed(catalog: Catalog, bad: pl.DataFrame, out: Path) -> list[Finding]:
                 kind="rejected",
                 severity="warning",
                 text=f"{aside} set aside: {why}; {out / REJECTED_FILE} lists each",
-                remedy="`hounsfield info FILE` says more about one of them",
+                remedy="`hounsfield info FILE` says more about one of them"
+                if names.keep
+                else "names that may be people's are hidden there: `hounsfield info FOLDER --phi` "
+                "shows those that cannot be read, an index with --keep-ids into another --out all",
             )
         )
     if catalog.annotations.is_empty():

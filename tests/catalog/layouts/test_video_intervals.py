@@ -44,6 +44,17 @@ def test_intervals_are_sampled_in_the_middle_of_each_second(tmp_path: Path, make
     assert (first.patient, first.known) == ("a", "guessed")
 
 
+def test_rows_say_of_what_interval_a_sample_is(tmp_path: Path, make: Any) -> None:
+    make.table(
+        tmp_path / "t.csv", HEAD, ("a.mp4", 0, 2, "x"), ("a.mp4", 1, 4, "x"), ("a.mp4", 8, 9, "y")
+    )
+    assert video_intervals.table_rows(tmp_path) == {
+        **{f"a.mp4/{second}.500": 2 for second in (0, 1)},
+        **{f"a.mp4/{second}.500": 3 for second in (2, 3)},
+        "a.mp4/8.500": 4,
+    }
+
+
 def test_frames_are_sampled_by_number(tmp_path: Path, make: Any) -> None:
     make.touch(tmp_path, "a.avi")
     make.table(
@@ -155,11 +166,14 @@ def test_intervals_become_a_catalog_that_is_split_by_video(films: Path, tmp_path
         (3, 1, 32, 32)
     ]
     assert catalog.cases.height == 12 * 8
-    reasons = made.rejected["reason"].to_list()
-    assert len(reasons) == 2 + 2 + 2
-    assert sum("there is no 'time/9.250' in this video of 40 frames" in r for r in reasons) == 1
-    assert sum("no such file" in r for r in reasons) == 2
-    assert sum("cannot be opened" in r for r in reasons) == 2
+    outside, gone, broken = made.rejected["reason"].to_list()
+    assert outside.startswith(
+        "row 38 of the table: there is no 'time/9.250' in this video of 40 frames"
+    )
+    assert outside.endswith(" (2 samples)")
+    assert gone == "row 39 of the table: there is no such file (2 samples)"
+    assert broken.startswith("row 40 of the table: the video cannot be opened")
+    assert made.rejected["file"].n_unique() == 3  # the films
     assert catalog.images["hash"].n_unique() == 12 * 8
     assert catalog.cases["patient"].n_unique() == 12
     split = hf.split(catalog, {"min_per_class": 0})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -40,14 +42,34 @@ def noticed(name: str, root: Path) -> list[Finding]:
     return tell(root) if tell else []
 
 
+def table_rows(name: str, root: Path) -> Mapping[str, int]:
+    """By an image's name, the row of the data set's own table that tells of it and of others."""
+    tell = getattr(load(name), "table_rows", None)
+    return tell(root) if tell else {}
+
+
 def recognise(root: Path) -> str:
     """The name of the first layout that knows this folder or file.
 
     Raises:
-        InputError: there is no such folder or file.
+        InputError: there is no such folder or file, or no permission to open it.
     """
     if not root.exists():
         raise InputError(
             "there is no such folder or file", file=root, remedy="check the path for a typing error"
         )
+    if root.is_dir():
+        refuse_closed(root)
     return next(name for name in LAYOUTS if load(name).recognise(root))
+
+
+def refuse_closed(root: Path) -> None:
+    """Refuse a folder that cannot be listed, which would look empty."""
+    try:
+        os.scandir(root).close()
+    except OSError as error:
+        raise InputError(
+            f"the folder cannot be opened ({error.strerror})",
+            file=root,
+            remedy="ask its owner for permission, or copy it",
+        ) from error

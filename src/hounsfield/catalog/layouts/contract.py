@@ -6,6 +6,7 @@
     recognise(root) -> bool        is this folder (or file) laid out so? Cheap: names only
     entries(root) -> Iterator      one `Entry` an image, in a stable order; opens no pixels
     noticed(root) -> list          optional; findings of what it passes over
+    table_rows(root) -> Mapping    optional; entry's name -> row of the table that tells of several
     TRUST_HEADER_PATIENT: bool     optional; False where DICOM's PatientID names no patient
 
 A layout knows names and tables. Sizes, spacings, modality and the DICOM patient are read from

@@ -121,12 +121,31 @@ def entries(root: Path) -> Iterator[Entry]:
             of the folder, a video of two patients or in two parts.
     """
     table, columns = _table(root)
+    for film, label, moment in _samples(table, columns):
+        yield _entry(table.path.parent, film, label, moment, columns.in_frames)
+
+
+def table_rows(root: Path) -> dict[str, int]:
+    """By a sample's name, the first row whose interval it is of."""
+    table, columns = _table(root)
+    return {
+        _name(film, moment, columns.in_frames): _row(film, label, moment)
+        for film, label, moment in _samples(table, columns)
+    }
+
+
+def _row(film: Film, label: str, moment: float) -> int:
+    mine = (one for one in film.intervals if one.label == label and one.start <= moment < one.end)
+    return next(mine, film.intervals[0]).row
+
+
+def _samples(table: Table, columns: Columns) -> Iterator[tuple[Film, str, float]]:
+    """A film, a label and a moment for each sample, by video and time."""
     sampling = _sampling(table.path.parent / SIDECAR)
     step = float(sampling.frames) if columns.in_frames else sampling.seconds
     for film in _films(table, columns):
         for label, start, end in _clear(film.intervals):
-            for moment in _moments(start, end, step):
-                yield _entry(table.path.parent, film, label, moment, columns.in_frames)
+            yield from ((film, label, moment) for moment in _moments(start, end, step))
 
 
 def noticed(root: Path) -> list[Finding]:
@@ -180,18 +199,20 @@ def _entry(root: Path, film: Film, label: str, moment: float, in_frames: bool) -
     if in_frames:
         number = int(moment)
         source = Source(str(root), (film.path,), frames=(number, number + 1))
-        name = f"{film.path}/{number}"
     else:
         source = Source(str(root), (film.path,), f"time/{moment:.3f}")
-        name = f"{film.path}/{moment:.3f}"
     return Entry(
         source,
-        name,
+        _name(film, moment, in_frames),
         film.patient or stem(PurePosixPath(film.path).name),
         "given" if film.patient else "guessed",
         (Label("class", "label", label),),
         film.part,
     )
+
+
+def _name(film: Film, moment: float, in_frames: bool) -> str:
+    return f"{film.path}/{int(moment)}" if in_frames else f"{film.path}/{moment:.3f}"
 
 
 def _moments(start: float, end: float, step: float) -> Iterator[float]:
