@@ -71,7 +71,7 @@ REFUSED_DICOM = {  # pydicom's file -> why; the last line that fits holds
     "charset_files/chrSQ*": PIXELS,
     "*/ExplVR_*NoMeta.dcm": "without pixels: RT Ion Plan Storage",
     "*/JPEG2000-embedded-sequence-delimiter.dcm": "compressed frame is 1024×3722445056",
-    "*/MR_truncated.dcm": "promises 8192 uint8 = 8,192 bytes, the file has 8,130",
+    "*/MR_truncated.dcm": "promises 1×1×64×64 int16 = 8,192 bytes, the file has 8,130",
     "*/UN_sequence.dcm": PIXELS,
     "*/badVR.dcm": "NumberOfFrames is not a number",
     "*/empty_charset_LEI.dcm": PIXELS,

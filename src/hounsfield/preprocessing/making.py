@@ -11,12 +11,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
 from hashlib import blake2b
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 
-from hounsfield import formats, geometry, image
+from hounsfield import formats, geometry, image, spatial
 from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 from hounsfield.memory import keep_buffers
@@ -56,7 +56,20 @@ def _modules() -> list[Path]:
     ours = "contract settings intensity resize prepare statistics packs making"
     own = [Path(__file__).with_name(f"{name}.py") for name in ours.split()]
     own += [Path(image.__file__), Path(geometry.__file__)]
-    return own + sorted(Path(formats.__file__).parent.glob("*.py"))
+    rooms = [Path(room.__file__).parent for room in (formats, spatial)]
+    return own + [path for room in rooms for path in sorted(room.rglob("*.py"))]
+
+
+# Those that decode, inflate or resample; PyAV is an extra
+LIBRARIES = ("numpy", "numba", "imagecodecs", "pydicom", "pillow", "tifffile", "nibabel", "isal",
+             "h5py", "scipy", "av")  # fmt: skip
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"
 
 
 @once
@@ -65,8 +78,8 @@ def _code() -> str:
     digest = blake2b(digest_size=16)
     for path in _modules():
         digest.update(path.read_bytes())
-    for library in ("numpy", "numba", "imagecodecs", "pydicom", "pillow", "tifffile", "nibabel"):
-        digest.update(f"{library} {version(library)}".encode())
+    for library in LIBRARIES:
+        digest.update(f"{library} {_version(library)}".encode())
     return digest.hexdigest()
 
 
