@@ -56,7 +56,7 @@ def _modules() -> list[Path]:
     ours = "contract settings intensity resize prepare statistics packs making"
     own = [Path(__file__).with_name(f"{name}.py") for name in ours.split()]
     own += [Path(image.__file__), Path(geometry.__file__)]
-    rooms = [Path(room.__file__).parent for room in (formats, spatial)]
+    rooms = [Path(str(room.__file__)).parent for room in (formats, spatial)]
     return own + [path for room in rooms for path in sorted(room.rglob("*.py"))]
 
 
