@@ -16,8 +16,8 @@ from typing import Literal, Self
 import polars as pl
 
 from hounsfield.catalog.findings import counted
-from hounsfield.errors import InputError, StorageError
-from hounsfield.files import whole_path
+from hounsfield.errors import InputError
+from hounsfield.files import storage_error, whole_path
 from hounsfield.formats.contract import Source
 
 Known = Literal["given", "mapped", "guessed", "unknown"]  # how a patient is known
@@ -195,12 +195,8 @@ def write_whole(
     try:
         with whole_path(path, private=private) as part:
             table.write_parquet(part, metadata=metadata or {})
-    except pl.exceptions.ComputeError as error:
-        raise StorageError(
-            "the table cannot be written: the disk is full or not writable",
-            file=path,
-            remedy="free some space, or choose another folder with --out",
-        ) from error
+    except pl.exceptions.ComputeError as error:  # how polars tells what the disk refuses
+        raise storage_error(OSError(str(error)), path) from error
 
 
 def _source(row: dict[str, object]) -> Source:
