@@ -326,6 +326,21 @@ def test_a_truncated_slice_refuses_its_volume(make_series: MakeSeries) -> None:
         formats.read(folder, like=Like(fill_gaps=True))
 
 
+@pytest.mark.parametrize("cut", ["before the pixels", "behind the position"])
+def test_a_file_cut_between_two_elements_is_damaged(make_series: MakeSeries, cut: str) -> None:
+    """What is left is sound DICOM without pixels; so is a report, but this is none."""
+    folder = make_series([0, 2, 4])
+    file = next(path for path in folder.iterdir() if path.stem.endswith("-1"))
+    data = file.read_bytes()
+    end = b"\xe0\x7f\x10\x00" if cut == "before the pixels" else b"\x28\x00\x02\x00"
+    file.write_bytes(data[: data.rindex(end)])
+    with pytest.raises(FormatError, match=r"without pixels|damaged file"):
+        formats.read(folder)
+    if cut == "before the pixels":
+        with pytest.raises(FormatError, match=r"the slice at .* mm: DICOM without pixels"):
+            formats.header(formats.find(folder)[0])
+
+
 def test_a_damaged_file_in_a_folder_is_not_passed_over(make_series: MakeSeries) -> None:
     folder = make_series([0, 2, 4])
     file = next(path for path in folder.iterdir() if path.stem.endswith("-1"))

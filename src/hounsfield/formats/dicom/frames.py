@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hounsfield.errors import FormatError, GeometryError
+from hounsfield.formats.contract import NotAnImage
 from hounsfield.formats.dicom import groups
 from hounsfield.formats.dicom.elements import Element, Elements
 from hounsfield.formats.dicom.file import DicomFile, open_dicom
@@ -107,7 +108,10 @@ class Scanner:
             file = open_dicom(path, WANTED)
             tags = Tags(file.elements, path)
             if file.pixels is None:
-                raise no_pixels(file, tags)
+                missing = no_pixels(file, tags)
+                if isinstance(missing, NotAnImage) or "ImagePositionPatient" not in tags:
+                    raise missing
+                return self._whole(file, tags, None)  # it has its place, and a fault
             shared = self._shared(file, file.pixels)
             if shared is None or shared not in self.known:
                 return self._whole(file, tags, shared)
@@ -123,7 +127,7 @@ class Scanner:
         self, file: DicomFile, tags: Tags, shared: tuple[object, ...] | None
     ) -> tuple[Sheet, list[Frame]]:
         form = pixel_form(file, tags)
-        fault = _fault(file, form)
+        fault = _fault(file, form) if file.pixels else no_pixels(file, tags)
         uid = tags.text("SOPInstanceUID")
         sheet = Sheet(file.closed(), form, scale_of(tags, form), _kind(tags, form), uid, fault)
         apart = tags.text("SOPClassUID") in SEGMENTATIONS  # `seg` places their frames

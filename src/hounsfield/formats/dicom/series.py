@@ -72,6 +72,8 @@ def _same_pixels(sheet: Sheet, other: Sheet) -> bool:
     files = sheet.file, other.file
     if sheet is other or sheet.uid is None or files[0].syntax != files[1].syntax:
         return False
+    if any(file.pixels is None for file in files):
+        return False
     ends = [file.path.open("rb") for file in files]
     with ends[0] as one, ends[1] as two:
         for file, stream in zip(files, ends, strict=True):

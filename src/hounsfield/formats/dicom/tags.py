@@ -224,11 +224,10 @@ def pixel_form(file: DicomFile, tags: Tags) -> PixelForm:
     Raises:
         FormatError: a field is missing or outside the standard.
     """
-    assert file.pixels is not None
     rows, columns = int(tags.number("Rows")), int(tags.number("Columns"))
     samples = int(tags.number("SamplesPerPixel", 1))
     frames = int(tags.number("NumberOfFrames", 1)) or 1
-    real = {0x7FE00008: 32, 0x7FE00009: 64}.get(file.pixels.tag)
+    real = {0x7FE00008: 32, 0x7FE00009: 64}.get(file.pixels.tag) if file.pixels else None
     allocated = real or int(tags.number("BitsAllocated"))
     stored = real or int(tags.number("BitsStored", allocated))
     high = real - 1 if real else int(tags.number("HighBit", stored - 1))
@@ -311,12 +310,19 @@ _WITHOUT_PIXELS = {  # SOP class -> what to do with it
 }
 
 
-def no_pixels(file: DicomFile, tags: Tags) -> NotAnImage:
-    """The refusal of an object without pixels, which says what it is."""
+def no_pixels(file: DicomFile, tags: Tags) -> FormatError:
+    """The refusal of an object without pixels: one that should have some was cut off."""
     from pydicom.uid import UID
 
     uid = tags.text("SOPClassUID")
     what = UID(uid).name if uid else "an object of unknown class"
+    if uid is None or "Image Storage" in what or "Rows" in tags:
+        return FormatError(
+            f"DICOM without pixels, which it should have: {what}",
+            file=file.path,
+            expected="an image with pixels",
+            remedy="copy the file again; it is truncated, or was exported without its pixels",
+        )
     return NotAnImage(
         f"DICOM without pixels: {what}",
         file=file.path,
