@@ -71,6 +71,13 @@ def test_a_row_for_each_volume(folder: Path, ask: Ask, tmp_path: Path) -> None:
     assert (tmp_path / "out.csv").read_text() == text
 
 
+def test_what_cannot_be_read_is_told(folder: Path, ask: Ask) -> None:
+    (folder / "004.nii.gz").write_bytes(b"")
+    answer = ask("quality", folder)
+    assert answer.code == 0
+    assert "1 file or folder cannot be read: `hounsfield info" in answer.said
+
+
 def test_one_file_and_nothing(folder: Path, ask: Ask, tmp_path: Path) -> None:
     answer = ask("quality", folder / "001.nii.gz")
     assert answer.code == 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, Self
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from hounsfield.catalog.findings import counted
 from hounsfield.errors import InputError
-from hounsfield.files import storage_error, whole_path
+from hounsfield.files import whole_path
 from hounsfield.formats.contract import Source
 
 Known = Literal["given", "mapped", "guessed", "unknown"]  # how a patient is known
@@ -192,11 +193,13 @@ def write_whole(
     Raises:
         StorageError: no permission, or the disk is full.
     """
-    try:
-        with whole_path(path, private=private) as part:
+    with whole_path(path, private=private) as part:
+        try:
             table.write_parquet(part, metadata=metadata or {})
-    except pl.exceptions.ComputeError as error:  # how polars tells what the disk refuses
-        raise storage_error(OSError(str(error)), path) from error
+        except pl.exceptions.ComputeError:  # hides what the disk says; plain writing tells it
+            whole = BytesIO()
+            table.write_parquet(whole, metadata=metadata or {})
+            part.write_bytes(whole.getbuffer())
 
 
 def _source(row: dict[str, object]) -> Source:

@@ -149,7 +149,7 @@ def quality(
     """
     refuse_existing((csv,), overwrite=overwrite)
     path = Path(data)
-    sources, first = _sources(path)
+    sources, first = _sources(path, watch)
     rows = []
     for done, source in enumerate(sources):
         watch.tell("measuring", done, len(sources))
@@ -173,10 +173,11 @@ def _save(rows: list[Measured], path: Path) -> None:
     write_text(path, text.getvalue())
 
 
-def _sources(path: Path) -> tuple[list[Source], int]:
-    """The images, and the number of the first."""
+def _sources(path: Path, watch: Watch) -> tuple[list[Source], int]:
+    """The images, and the number of the first; what cannot be read is said to `watch`."""
     from hounsfield import formats
     from hounsfield.formats.contract import Source
+    from hounsfield.formats.folder import contents
 
     text, mark, member = str(path).partition("#")
     if mark and not path.exists():
@@ -184,10 +185,15 @@ def _sources(path: Path) -> tuple[list[Source], int]:
             return [Source.of(text, member)], 1
         with about(path):
             return [formats.named(str(path))], int(member) if member.isdigit() else 1
-    found = formats.find(path)
-    if not found:
+    if not path.is_dir():
+        return formats.find(path), 1
+    held = contents(path)
+    if held.bad:
+        what = "file or folder" if len(held.bad) == 1 else "files or folders"
+        watch.say(f"{len(held.bad)} {what} cannot be read: `hounsfield info {path}` tells why")
+    if not held.sources:
         raise InputError("holds no image", file=path, remedy="`hounsfield info` says what it is")
-    return found, 1
+    return held.sources, 1
 
 
 def _measured(number: int, source: Source, path: Path, *, names: bool) -> Measured:
