@@ -156,6 +156,7 @@ def test_a_full_disk_is_told_and_loses_nothing(
     job = {"verb": "cli", "arguments": ["train", "--resume", path], "largest": largest}
     assert children.run(job, log) == 5, log.read_text()
     assert "the disk is full" in " ".join(log.read_text().split()) or largest == 300
+    assert f"train --resume {path}" in log.read_text()
     assert not list(path.rglob("*.part"))
     assert predictions(workflow.resume(path)) == planned.reference(PLAIN)
 

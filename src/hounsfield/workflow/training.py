@@ -69,7 +69,7 @@ def resume(path: Data, *, watch: Watch = SILENT) -> Run:
     from hounsfield.run import Run
 
     run = Run(Path(path))
-    with run.locked(), _resumable(run):
+    with _resumable(run), run.locked():
         if run.status == "finished" and run.whole:
             watch.say(f"{run.path} is finished; its report: {run.report()}")
             return run
