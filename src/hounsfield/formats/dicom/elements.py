@@ -52,6 +52,7 @@ class Element(NamedTuple):
     length: int
 
 
+_element = Element._make
 _HEADS = {order: (Struct(order + "HH2sH"), Struct(order + "HHI")) for order in "<>"}
 _HEADS_RUN = {order: Struct(order + "I2sH").unpack_from for order in "<>"}
 _LENGTHS = {order: Struct(order + "I") for order in "<>"}
@@ -179,7 +180,7 @@ def _run(
             if number in tags:
                 tag = tags[number]
                 if tag not in found:  # where a tag comes twice the first one counts
-                    found[tag] = Element(tag, _SHORT_NAMES[code], at + 8, length)
+                    found[tag] = _element((tag, _SHORT_NAMES[code], at + 8, length))
             at += 8 + length
         return at
     lengths = _HEADS[coding.order][1].unpack_from
