@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from math import exp, log
 from pathlib import Path
@@ -287,8 +288,9 @@ def test_a_time_that_is_none_is_refused(pet: Any, text: str) -> None:
 
 
 def test_the_person_is_not_shown(pet: Any) -> None:
-    assert "1.75" not in repr(pet())
-    assert "70" not in repr(pet()).replace("370", "")
+    shown = repr(replace(pet(), file=None))  # a folder's number may have the same digits
+    assert "1.75" not in shown
+    assert "70" not in shown.replace("370", "")
 
 
 def test_when_a_file_was_acquired(make_dicom: Any) -> None:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from hounsfield.formats.contract import Header, Like, Source
 from hounsfield.formats.dicom import seg
-from hounsfield.formats.dicom.file import looks_like_dicom
+from hounsfield.formats.dicom.file import DicomFile, looks_like_dicom, open_dicom
+from hounsfield.formats.dicom.frames import Scanner
 from hounsfield.formats.dicom.picture import picture_header, read_picture
 from hounsfield.formats.dicom.series import find_all, read_stack, stack_of, volume_header
+from hounsfield.formats.dicom.stack import Stack
+from hounsfield.formats.dicom.tags import SEGMENTATIONS, TAG, WANTED
 from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.image import Image
 
@@ -42,13 +45,11 @@ def header(source: Source) -> Header:
             or unevenly spaced.
     """
     with refusing(source.file, "the header"):
-        if _is_segmentation(source):
-            return seg.header(source)
-        stack = stack_of(source)
-        if stack is None:
-            return picture_header(source)
-        first, last = frame_range(source, len(stack.places))
-        return volume_header(stack, first, last, stack.geometry)
+        found = _found(source)
+        if isinstance(found, DicomFile):
+            return seg.header(source) if _is_seg(found) else picture_header(source, found)
+        first, last = frame_range(source, len(found.places))
+        return volume_header(found, first, last, found.geometry)
 
 
 def read(source: Source, like: Like | None = None) -> Image:
@@ -59,16 +60,25 @@ def read(source: Source, like: Like | None = None) -> Image:
         GeometryError: as `header`; `Like(fill_gaps=True)` resamples uneven slices instead.
     """
     with refusing(source.file, "the header"):
-        if _is_segmentation(source):
-            return seg.read(source, like)
-        stack = stack_of(source)
-    if stack is None:
-        return read_picture(source, like)
-    return read_stack(source, stack, like)
+        found = _found(source)
+    if isinstance(found, Stack):
+        return read_stack(source, found, like)
+    return seg.read(source, like) if _is_seg(found) else read_picture(source, found, like)
 
 
-def _is_segmentation(source: Source) -> bool:
-    return source.known is None and len(source.paths) == 1 and seg.is_segmentation(source.file)
+def _found(source: Source) -> Stack | DicomFile:
+    """The volume that a source names; of a picture without a place, its opened file."""
+    if isinstance(source.known, Stack):
+        return source.known
+    if len(source.paths) > 1:
+        return stack_of(source)
+    file = open_dicom(source.file, WANTED)
+    _, frames = Scanner().frames_of(file)
+    return stack_of(source, frames) if frames else file
+
+
+def _is_seg(file: DicomFile) -> bool:
+    return file.elements.text(TAG["SOPClassUID"]) in SEGMENTATIONS
 
 
 def slab(source: Source, z0: int, z1: int) -> Image:

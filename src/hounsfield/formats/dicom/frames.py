@@ -105,8 +105,12 @@ class Scanner:
             GeometryError: an orientation or spacing that is none.
         """
         with refusing(path, "the header"):
-            file = open_dicom(path, WANTED)
-            tags = Tags(file.elements, path)
+            return self.frames_of(open_dicom(path, WANTED))
+
+    def frames_of(self, file: DicomFile) -> tuple[Sheet, list[Frame]]:
+        """The same of a file that is open already."""
+        with refusing(file.path, "the header"):
+            tags = Tags(file.elements, file.path)
             if file.pixels is None:
                 missing = no_pixels(file, tags)
                 if isinstance(missing, NotAnImage) or "ImagePositionPatient" not in tags:

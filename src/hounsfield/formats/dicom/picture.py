@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,12 +11,11 @@ from hounsfield.errors import FormatError
 from hounsfield.formats.contract import Header, Like, Source, as_small
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
-from hounsfield.formats.dicom.file import DicomFile, open_dicom
+from hounsfield.formats.dicom.file import DicomFile
 from hounsfield.formats.dicom.film import as_film, frame_times, is_film
 from hounsfield.formats.dicom.geometry import plane_of
 from hounsfield.formats.dicom.pixels import check_pixels, stored_values
 from hounsfield.formats.dicom.tags import (
-    WANTED,
     PixelForm,
     Tags,
     facts,
@@ -39,10 +37,9 @@ class _Picture:
     scale: values.Scale
 
 
-def _opened(path: Path) -> _Picture:
-    with refusing(path, "the header"):
-        file = open_dicom(path, WANTED)
-        tags = Tags(file.elements, path)
+def _opened(file: DicomFile) -> _Picture:
+    with refusing(file.path, "the header"):
+        tags = Tags(file.elements, file.path)
         if file.pixels is None:
             raise no_pixels(file, tags)
         form = pixel_form(file, tags)
@@ -74,15 +71,15 @@ def _described(source: Source, picture: _Picture) -> Header:
         )  # fmt: skip
 
 
-def picture_header(source: Source) -> Header:
+def picture_header(source: Source, file: DicomFile) -> Header:
     """What a picture's file says."""
-    return _described(source, _opened(source.file))
+    return _described(source, _opened(file))
 
 
-def read_picture(source: Source, like: Like | None) -> Image:
-    picture = _opened(source.file)
+def read_picture(source: Source, file: DicomFile, like: Like | None) -> Image:
+    picture = _opened(file)
     head = _described(source, picture)
-    form, file = picture.form, picture.file
+    form = picture.form
     first, last = frame_range(source, form.frames)
     with refusing(file.path, "the pixels"):
         stored = stored_values(file, form, first, last)

@@ -102,19 +102,16 @@ def _source(stack: Stack, number: int, root: Path, per_file: Counter[Path]) -> S
     return Source(str(root), paths, str(number) if shared else None, known=stack)
 
 
-def stack_of(source: Source) -> Stack | None:
-    """The stack that a source names; None for a picture without a place.
+def stack_of(source: Source, frames: Sequence[Frame] | None = None) -> Stack:
+    """The stack that a source names; `frames` are its files', where they have been read already.
 
     Raises:
-        FormatError: the files are of several images.
+        FormatError: the files are of several images, or of none.
     """
-    if isinstance(source.known, Stack):
-        return source.known
-    scanner = Scanner()
-    frames = [frame for file in source.files for frame in scanner.frames(file)[1]]
+    if frames is None:
+        scanner = Scanner()
+        frames = [frame for file in source.files for frame in scanner.frames(file)[1]]
     stacks = stacks_of(frames)
-    if not stacks and len(source.files) == 1:
-        return None
     if source.member is not None and source.member.isdigit() and int(source.member) < len(stacks):
         return stacks[int(source.member)]
     if len(stacks) == 1 and source.member is None:
