@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hounsfield.formats.conversion import Choices
 
 MOST_NAMED = 5
@@ -128,19 +130,25 @@ def _folder(source: Path, target: Path, suffix: str, choices: Choices, *, phi: b
         out.print(f"{counted(kept, 'image')} there already; --overwrite replaces", markup=False)
     for note, count in notes.most_common():
         out.print(f"Note ({count}×): {note}", markup=False)
-    for title, group in (("No image", others), ("NOT CONVERTED", failed)):
-        for reason, files in sorted(group.items(), key=lambda one: -len(one[1])):
-            out.print(f"{title} ({len(files)}×): {reason}: {_named(files, phi)}", markup=False)
-    lost = sum(map(len, failed.values()))
-    if lost or not (written or kept):
+    _tell("No image", others, out, phi=phi)
+    _tell("NOT CONVERTED", failed, out, phi=phi)
+    if lost := sum(map(len, failed.values())):
         raise InputError(
-            f"{counted(lost, 'image')} could not be converted" if lost else "there is no image",
+            f"{counted(lost, 'image')} could not be converted",
             file=source,
             expected="files that can be read",
-            remedy="--phi names them, also where a name may be a person's"
-            if lost
-            else "`hounsfield info FOLDER` says what is in it",
+            remedy="--phi names them, also where a name may be a person's",
         )
+    if not written and not kept:
+        raise InputError(
+            "there is no image", file=source, remedy="`hounsfield info FOLDER` says what is in it"
+        )
+
+
+def _tell(title: str, group: dict[str, list[Path]], out: Console, *, phi: bool) -> None:
+    """The files that gave no image, by their reasons, the most frequent first."""
+    for reason, files in sorted(group.items(), key=lambda one: -len(one[1])):
+        out.print(f"{title} ({len(files)}×): {reason}: {_named(files, phi)}", markup=False)
 
 
 def _named(files: list[Path], phi: bool) -> str:
