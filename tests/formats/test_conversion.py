@@ -282,3 +282,9 @@ def test_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert (tmp_path / "out" / "a.b.tif").is_file()
     assert main(["convert", str(tmp_path / "a.b.png"), str(tmp_path / "x.dcm")]) == 2
     assert ".nii, .nii.gz" in capsys.readouterr().err
+
+
+def test_a_second_picture_at_a_place_is_told(make_dicom: Any, tmp_path: Path) -> None:
+    folder = slices(make_dicom, tmp_path / "ct", [(0, 0), (0, 2), (0, 2), (0, 4)])
+    (note,) = convert(folder, tmp_path / "x.nii.gz", Choices(fill_gaps=True))
+    assert note == "1 picture at a place that had one already: left out"

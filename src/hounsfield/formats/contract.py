@@ -158,7 +158,8 @@ class Filled:
             more = ", …" if len(self.damaged_mm) > 4 else ""
             said.append(f"damaged slices at {places}{more} mm were left out and interpolated")
         if self.left_out:
-            said.append(f"{self.left_out} more pictures at places that had one already: left out")
+            what = "1 picture" if self.left_out == 1 else f"{self.left_out} pictures"
+            said.append(f"{what} at a place that had one already: left out")
         if self.uneven_mm:
             said.append(
                 f"slices at {len(self.uneven_mm)} places, unevenly apart, were resampled linearly "
