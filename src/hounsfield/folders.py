@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # A folder that holds one of these is a run, a catalog or an unfinished one: no data set's part.
@@ -47,6 +47,11 @@ def leads_back(path: Path) -> bool:
         return False
     above = {*path.absolute().parents, *(path.parent.resolve() / path.name).parents}
     return path.resolve() in {folder.resolve() for folder in above}
+
+
+def home(files: Iterable[Path]) -> Path:
+    """The folder that holds all of some files."""
+    return Path(os.path.commonpath([file.parent for file in files]))
 
 
 def listing(folder: Path) -> list[os.DirEntry[str]]:

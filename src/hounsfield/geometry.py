@@ -54,6 +54,12 @@ class Patient:
         return float(x), float(y), float(z)
 
     @property
+    def skew(self) -> float:
+        """The largest cosine between two of the axes: 0 where all stand at right angles."""
+        axes = self.affine[:3, :3] / self.spacing
+        return float(np.abs((axes.T @ axes)[np.triu_indices(3, 1)]).max())
+
+    @property
     def orientation(self) -> str:
         """The nearest anatomical axes of x, y, z, e.g. 'LPS'."""
         codes = (("L", "R"), ("P", "A"), ("I", "S"))

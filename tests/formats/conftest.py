@@ -8,32 +8,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import seeds
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
-from hounsfield.geometry import Patient
 from hounsfield.image import Image
 
 MakeDicom = Callable[..., Path]
 
 
-def oblique_affine() -> np.ndarray:
-    """Spacing (0.5, 0.8, 1.2), turned about two axes, away from the origin."""
-    a, b = 0.4, -0.7
-    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    affine = np.eye(4)
-    affine[:3, :3] = about_z @ about_x @ np.diag([0.5, 0.8, 1.2])
-    affine[:3, 3] = (-11.5, 7.25, 40.0)
-    return affine
-
-
 @pytest.fixture
 def oblique() -> Image:
     """(1, 3, 4, 5) int16, oblique, with one bright corner."""
-    array = np.arange(60, dtype=np.int16).reshape(1, 3, 4, 5) - 30
-    array[0, 2, 0, 4] = 1000
-    return Image(array, Patient(oblique_affine()))
+    return seeds.oblique()
 
 
 @pytest.fixture

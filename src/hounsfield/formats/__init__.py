@@ -111,18 +111,19 @@ def _head(path: Path) -> bytes:
         ) from error
 
 
-def find(path: str | Path) -> list[Source]:
+def find(path: str | Path, name: str | None = None) -> list[Source]:
     """The images in a file (several in an .npz) or in a folder, without reading their pixels.
 
     In a folder, DICOM files are put together into volumes, whatever their names; files that
-    hold no image or are damaged are left out (`folder.contents` tells them).
+    hold no image or are damaged are left out (`folder.contents` tells them). `name` is the
+    format of a file that has been sniffed already.
     """
     path = _path(path)
     if _is_dir(path):
         from hounsfield.formats.folder import contents
 
         return contents(path).sources
-    module = load(sniff(path))
+    module = load(name or sniff(path))
     with refusing(path, "the file"):
         return module.find(path)
 

@@ -12,7 +12,6 @@ write(image, path) -> None                     optional: whole or not at all
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
+from hounsfield.folders import home
 from hounsfield.geometry import Geometry
 from hounsfield.image import Channel, Image
 
@@ -67,7 +67,7 @@ class Source:
     @property
     def home(self) -> Path:
         """The folder that holds all files."""
-        return Path(os.path.commonpath([file.parent for file in self.files]))
+        return home(self.files)
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more files" if len(self.paths) > 1 else ""

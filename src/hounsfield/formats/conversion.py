@@ -145,6 +145,4 @@ def leaning(geometry: Geometry) -> float:
     """How far, in degrees, the voxels' axes are from standing upright on each other."""
     if not isinstance(geometry, Patient):
         return 0.0
-    axes = geometry.affine[:3, :3] / geometry.spacing
-    cosines = np.abs((axes.T @ axes)[np.triu_indices(3, 1)])
-    return float(np.degrees(np.arcsin(np.clip(cosines, 0, 1)).max()))
+    return float(np.degrees(np.arcsin(min(geometry.skew, 1.0))))

@@ -54,10 +54,12 @@ def contents_of(files: Iterable[Path], tell: Callable[[int], None] | None = None
     made = Contents([], [], [])
     for number, file in enumerate(files):
         try:
-            if formats.sniff(file) == "dicom":
+            name = formats.sniff(file)
+            if name == "dicom":
                 dicom[file] = number
             else:
-                for source in map(whole, formats.find(file)):  # header and voxels name one pair
+                # A header and its voxels name one pair
+                for source in map(whole, formats.find(file, name)):
                     found.setdefault((source.root, source.paths, source.member), (number, source))
         except HounsfieldError as error:
             _set_aside(made, file, _shut(file) if os.path.isdir(file) else error)  # noqa: PTH112

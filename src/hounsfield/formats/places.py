@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hounsfield.errors import GeometryError
 from hounsfield.geometry import Patient
 
+RAS_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])  # and back: it undoes itself
 _FAR = 1e12  # mm; a header that says more is damaged
 _SMALL = 1e-9  # mm
 HUGE = 1e30  # of one number in a header: products of such stay finite

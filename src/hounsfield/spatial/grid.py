@@ -68,8 +68,7 @@ class Grid:
     @property
     def is_straight(self) -> bool:
         """Whether the axes are at right angles (mirrored and oblique grids are)."""
-        axes = self.geometry.affine[:3, :3] / np.array(self.geometry.spacing)
-        return bool(np.abs(axes.T @ axes - np.eye(3)).max() <= STRAIGHT)
+        return self.geometry.skew <= STRAIGHT
 
     def straightened(self) -> Grid:
         """The grid at right angles that holds all of this sheared one, such as a tilted gantry's.

@@ -148,18 +148,23 @@ def classic(tmp_path: Path) -> list[pydicom.Dataset]:
     return slices
 
 
+def enhanced_of(classic: list[pydicom.Dataset]) -> pydicom.Dataset:
+    """The same slices in one enhanced file, by highdicom."""
+    from highdicom.legacy import LegacyConvertedEnhancedMRImage
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about what the old files lack
+        return LegacyConvertedEnhancedMRImage(
+            classic, series_instance_uid=generate_uid(), series_number=2,
+            sop_instance_uid=generate_uid(), instance_number=1,
+        )  # fmt: skip
+
+
 @pytest.mark.filterwarnings("ignore")  # the converter's, about what the old file lacks
 def test_an_enhanced_file_equals_the_series_it_was_made_of(
     classic: list[pydicom.Dataset], tmp_path: Path
 ) -> None:
-    from highdicom.legacy import LegacyConvertedEnhancedMRImage
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        enhanced = LegacyConvertedEnhancedMRImage(
-            classic, series_instance_uid=generate_uid(), series_number=2,
-            sop_instance_uid=generate_uid(), instance_number=1,
-        )  # fmt: skip
+    enhanced = enhanced_of(classic)
     enhanced.save_as(tmp_path / "enhanced.dcm")
     ours, theirs = formats.read(tmp_path / "enhanced.dcm"), formats.read(tmp_path / "classic")
     assert ours.shape == theirs.shape == (1, 4, 64, 64)
@@ -175,14 +180,7 @@ def test_an_enhanced_file_equals_the_series_it_was_made_of(
 def test_two_stacks_of_an_enhanced_file_are_two_images(
     classic: list[pydicom.Dataset], tmp_path: Path
 ) -> None:
-    from highdicom.legacy import LegacyConvertedEnhancedMRImage
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        enhanced = LegacyConvertedEnhancedMRImage(
-            classic, series_instance_uid=generate_uid(), series_number=2,
-            sop_instance_uid=generate_uid(), instance_number=1,
-        )  # fmt: skip
+    enhanced = enhanced_of(classic)
     lower = [list(data.ImagePositionPatient) for data in classic[:2]]
     for item in enhanced.PerFrameFunctionalGroupsSequence:
         below = list(item.PlanePositionSequence[0].ImagePositionPatient) in lower
@@ -205,12 +203,7 @@ def test_two_stacks_of_an_enhanced_file_are_two_images(
 def test_an_enhanced_file_that_lacks_a_place_is_refused(
     classic: list[pydicom.Dataset], tmp_path: Path, lost: str
 ) -> None:
-    from highdicom.legacy import LegacyConvertedEnhancedMRImage
-
-    enhanced = LegacyConvertedEnhancedMRImage(
-        classic, series_instance_uid=generate_uid(), series_number=2,
-        sop_instance_uid=generate_uid(), instance_number=1,
-    )  # fmt: skip
+    enhanced = enhanced_of(classic)
     if lost == "group":
         del enhanced.PerFrameFunctionalGroupsSequence[2]
     else:

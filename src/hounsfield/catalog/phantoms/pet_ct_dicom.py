@@ -14,6 +14,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from hounsfield.catalog.phantoms.pet_ct_scan import Scan
+from hounsfield.formats.places import RAS_FROM_LPS
 
 CT_STORAGE, PET_STORAGE = (UID(f"1.2.840.10008.5.1.4.1.1.{end}") for end in ("2", "128"))
 HALF_LIFE = 6586.2  # s, fluorine-18
@@ -152,7 +153,7 @@ def _tracer(data: Dataset, person: Person, scan: Scan, z: int) -> None:
 
 def _place(data: Dataset, scan: Scan, z: int) -> None:
     """Where the slice lies: DICOM's LPS is RAS with x and y negated."""
-    lps = np.diag([-1.0, -1.0, 1.0, 1.0]) @ scan.affine
+    lps = RAS_FROM_LPS @ scan.affine
     first = lps @ (0, 0, z, 1)
     data.InstanceNumber = z + 1
     data.ImagePositionPatient = [f"{value:.6g}" for value in first[:3]]

@@ -5,7 +5,6 @@ Files belong together by what their headers say, never by name or folder.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from hounsfield.errors import FormatError, HounsfieldError
+from hounsfield.folders import home
 from hounsfield.formats.contract import Filled, Header, Like, NotAnImage, Source, Suv
 from hounsfield.formats.dicom import values
 from hounsfield.formats.dicom.codecs import coding
@@ -38,7 +38,7 @@ def find_all(paths: Sequence[Path]) -> tuple[list[Source], list[tuple[Path, Houn
     """
     if not paths:
         return [], []
-    root = Path(os.path.commonpath([path.parent for path in paths]))
+    root = home(paths)
     scanner, bad = Scanner(), []
     frames: list[Frame] = []
     flat: list[tuple[Path, Source]] = []

@@ -8,7 +8,6 @@ positions, never a mean spacing.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError, GeometryError
+from hounsfield.folders import home
 from hounsfield.formats.dicom.frames import Frame
 from hounsfield.formats.dicom.geometry import affine_of, dot, normal_of
 from hounsfield.formats.places import patient
@@ -52,7 +52,7 @@ class Stack:
         """The file, or the folder that holds all files: single slices say little in a message."""
         if len(self.paths) == 1:
             return self.paths[0]
-        return Path(os.path.commonpath([path.parent for path in self.paths]))
+        return home(self.paths)
 
     def mended(self) -> Stack:
         """The same stack without damaged slices, and with the first of those that are doubled.

@@ -30,6 +30,7 @@ from hounsfield.formats.metaimage.fields import (
     said,
 )
 from hounsfield.formats.payload import check
+from hounsfield.formats.places import RAS_FROM_LPS
 from hounsfield.formats.remarks import KEY, remark, understood
 from hounsfield.formats.storing import as_bytes, kind_of, storable
 from hounsfield.formats.volume import Volume, some, whole
@@ -191,7 +192,7 @@ def _place(image: Image, flat: bool) -> list[str]:
     if isinstance(image.geometry, Plane):
         # Of slices without a distance, a third size would be made up.
         return [f"ElementSpacing = {said(image.geometry.spacing)}"] if flat else []
-    lps_from_voxel = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.geometry.affine
+    lps_from_voxel = RAS_FROM_LPS @ image.geometry.affine
     sizes = np.linalg.norm(lps_from_voxel[:3, :3], axis=0)
     turn = lps_from_voxel[:3, :3] / sizes
     return [

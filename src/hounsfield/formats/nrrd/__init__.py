@@ -14,7 +14,6 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import FormatError
@@ -24,6 +23,7 @@ from hounsfield.formats.guard import frame_range, refusing
 from hounsfield.formats.nrrd.fields import MAGIC, TYPES, Nrrd, parse
 from hounsfield.formats.nrrd.space import channels_of, geometry_of
 from hounsfield.formats.payload import check
+from hounsfield.formats.places import RAS_FROM_LPS
 from hounsfield.formats.remarks import KEY, remark
 from hounsfield.formats.storing import as_bytes, kind_of, storable
 from hounsfield.formats.volume import Volume, some, whole
@@ -169,7 +169,7 @@ def _place(image: Image, axes: int) -> list[str]:
         return [f"spacings: {' '.join(sizes)}"]
     if image.geometry is None:
         return []
-    lps_from_voxel = np.diag([-1.0, -1.0, 1.0, 1.0]) @ image.geometry.affine
+    lps_from_voxel = RAS_FROM_LPS @ image.geometry.affine
     columns = [
         "(" + ",".join(repr(float(value)) for value in column) + ")"
         for column in lps_from_voxel[:3].T

@@ -10,6 +10,7 @@ with Clip.open("film.mp4") as clip:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -171,7 +172,7 @@ class Clip:
         the threshold: a cut is a jump, a moving camera is not (as FFmpeg's `scdet` measures).
         """
         found, before, last = [0], None, 0.0
-        with Decoder(self.file, self.index) as decoder:
+        with closing(Decoder(self.file, self.index)) as decoder:
             for number in range(len(self)):
                 small = thumbnail(decoder.frame(number))
                 change = 0.0 if before is None else float(np.abs(small - before).mean())
@@ -186,7 +187,7 @@ class Clip:
 
     def _stream(self, numbers: Any) -> Iterator[Image]:
         """Images with a decoder of their own, so that asking in between disturbs nothing."""
-        with Decoder(self.file, self.index) as decoder:
+        with closing(Decoder(self.file, self.index)) as decoder:
             for number in numbers:
                 yield self._image(decoder, self._inside(number))
 

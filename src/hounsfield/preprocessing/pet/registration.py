@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.errors import GeometryError, InputError
+from hounsfield.formats.places import RAS_FROM_LPS
 from hounsfield.geometry import Patient
 from hounsfield.image import Image
 from hounsfield.preprocessing.itk import one_thread
@@ -25,7 +26,6 @@ LEVELS = ((4, 8.0), (2, 4.0), (1, 2.0))  # shrink factor, blur in mm
 SAMPLES = 100_000  # voxels looked at in each step, at most
 CLIP = (0.5, 98.0)  # percentiles: a hot bladder or a metal clip must not take most of the bins
 SEED = 7
-_FLIP = np.diag([-1.0, -1.0, 1.0, 1.0])  # RAS from LPS, which ITK speaks
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +92,13 @@ def _registered(one: Any, other: Any, *, strangers: bool) -> Registration:
     back = _best(other, one, [there.GetInverse()])
     lps_moving_from_fixed = _matrix(there)
     return Registration(
-        ras_fixed_from_ras_moving=_FLIP @ np.linalg.inv(lps_moving_from_fixed) @ _FLIP,
+        ras_fixed_from_ras_moving=RAS_FROM_LPS
+        @ np.linalg.inv(lps_moving_from_fixed)
+        @ RAS_FROM_LPS,
         before=before or 0.0,
         after=after or 0.0,
         residual=_off(one, _matrix(back) @ lps_moving_from_fixed),
-        centre=_point(_FLIP[:3, :3] @ centre),
+        centre=_point(RAS_FROM_LPS[:3, :3] @ centre),
     )
 
 
