@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from hounsfield.errors import StorageError, UsageError
+from hounsfield.errors import InputError, StorageError, UsageError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -48,6 +49,35 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write to, that takes its place at `path` in one step; as `whole_path`."""
     with whole_path(path) as part, part.open("wb") as file:
         yield file
+
+
+@contextmanager
+def whole_folder(out: Path) -> Iterator[Path]:
+    """A folder beside `out` to fill, renamed at the end; nothing remains of a broken attempt.
+
+    Raises:
+        InputError: `out` is a file, or a folder that is not empty.
+        StorageError: the disk is full, or the folder cannot be written to.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(
+            "the folder to write to is not empty" if out.is_dir() else "this is a file",
+            file=out,
+            expected="a folder that is new or empty",
+            remedy="name another folder, or delete this one",
+        )
+    work = out.parent / f".{out.name}.part-{os.getpid()}"
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        work.mkdir(parents=True)
+        yield work
+        if out.is_dir():
+            out.rmdir()  # it is empty
+        work.rename(out)
+    except OSError as error:
+        raise storage_error(error, out) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -19,8 +18,7 @@ from hounsfield.catalog.phantoms.chest_case import Person, Shot, draw_case
 from hounsfield.catalog.phantoms.chest_dicom import uids, write_dicom
 from hounsfield.catalog.phantoms.chest_render import Picture, lung_mask, render
 from hounsfield.catalog.phantoms.chest_xray import Settings, Summary
-from hounsfield.errors import InputError
-from hounsfield.files import storage_error
+from hounsfield.files import whole_folder
 from hounsfield.memory import keep_buffers
 
 COPY_FOLLOW_UP = 100  # follow-up numbers of copies start here, beyond any real one
@@ -29,17 +27,14 @@ COPY_FOLLOW_UP = 100  # follow-up numbers of copies start here, beyond any real 
 def write_all(
     out: Path, settings: Settings, progress: Callable[[int, int], None] | None
 ) -> Summary:
-    """Write into a folder beside `out`, then rename it; nothing remains of a broken attempt.
+    """The whole data set in the folder `out`, or nothing (`files.whole_folder`).
 
     Raises:
         InputError: `out` is not empty.
         StorageError: the disk is full, or the folder cannot be written to.
     """
-    _refuse_occupied(out)
-    work = out.parent / f".{out.name}.part-{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
-    try:
-        (work / layout.IMAGES).mkdir(parents=True)
+    with whole_folder(out) as work:
+        (work / layout.IMAGES).mkdir()
         if settings.masks:
             (work / layout.MASKS).mkdir()
         rows = []
@@ -49,13 +44,6 @@ def write_all(
                 progress(done, settings.patients)
         split = settings.split or settings.leak > 0
         layout.write_tables(work, rows, split=split, truth=settings.label_noise > 0)
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        work.rename(out)
-    except OSError as error:
-        raise storage_error(error, out) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return Summary(
         patients=settings.patients,
         images=len(rows),
@@ -64,16 +52,6 @@ def write_all(
         leaked=sum(row.follow_up >= COPY_FOLLOW_UP for row in rows),
         flipped=sum(row.label != row.truth for row in rows),
     )
-
-
-def _refuse_occupied(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "the folder to write to is not empty" if out.is_dir() else "this is a file",
-            file=out,
-            expected="a folder that is new or empty",
-            remedy="name another folder, or delete this one",
-        )
 
 
 def _patients(work: Path, settings: Settings) -> Iterator[list[layout.Row]]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,8 +24,7 @@ from hounsfield.catalog.phantoms.pet_ct_scan import (
     see_ct,
     see_pet,
 )
-from hounsfield.errors import InputError
-from hounsfield.files import storage_error
+from hounsfield.files import whole_folder
 
 TRUTH, RIGID = "truth.csv", "ras_pet_from_ras_ct.json"
 COLUMNS = (
@@ -48,33 +45,16 @@ class _Case:
 def write_all(
     out: Path, settings: Settings, progress: Callable[[int, int], None] | None
 ) -> Summary:
-    """Write into a folder beside `out`, then rename it; nothing remains of a broken attempt."""
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError(
-            "the folder to write to is not empty" if out.is_dir() else "this is a file",
-            file=out,
-            expected="a folder that is new or empty",
-            remedy="name another folder, or delete this one",
-        )
-    work = out.parent / f".{out.name}.part-{os.getpid()}"
-    shutil.rmtree(work, ignore_errors=True)
+    """The whole data set in the folder `out`, or nothing (`files.whole_folder`)."""
     rows: list[tuple[object, ...]] = []
     files = 0
-    try:
-        work.mkdir(parents=True)
+    with whole_folder(out) as work:
         for patient in range(settings.patients):
             written, truth = _write_patient(work, patient, settings)
             files, rows = files + written, rows + truth
             if progress:
                 progress(patient + 1, settings.patients)
         _write_truth(work, rows, settings)
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        work.rename(out)
-    except OSError as error:
-        raise storage_error(error, out) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return Summary(patients=settings.patients, files=files, lesions=len(rows))
 
 
