@@ -45,7 +45,7 @@ class Item:
 
 def fingerprint(settings: Preprocessing) -> str:
     """A name for the settings that change pixels, and the code and decoders that make them."""
-    chosen = settings.model_dump(include={"size", "fit", "colour", "clip"})
+    chosen = settings.model_dump(include={"size", "fit", "colour", "clip", "slices", "depth", "slice_at"})
     extra = {"percentile": "percentiles", "window": "window", "none": "range"}[settings.clip]
     chosen[extra] = getattr(settings, extra)
     text = json.dumps(chosen, sort_keys=True)
@@ -53,7 +53,7 @@ def fingerprint(settings: Preprocessing) -> str:
 
 
 def _modules() -> list[Path]:
-    ours = "contract settings intensity resize prepare statistics packs making"
+    ours = "contract settings intensity slices resize prepare statistics packs making"
     own = [Path(__file__).with_name(f"{name}.py") for name in ours.split()]
     own += [Path(image.__file__), Path(geometry.__file__)]
     rooms = [Path(str(room.__file__)).parent for room in (formats, spatial)]

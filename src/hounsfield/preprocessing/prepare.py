@@ -12,6 +12,7 @@ from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
 from hounsfield.preprocessing.intensity import SUMMARY_PERCENTS, as_kernel_type, limits, measured
+from hounsfield.preprocessing.slices import picked
 from hounsfield.preprocessing.resize import placed, resized
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in DICOM PS3.3 C.7.6.3.1.2
@@ -19,7 +20,7 @@ COLOURS = ("red", "green", "blue")
 
 
 def prepare(image: Image, settings: Preprocessing) -> Prepared:
-    """Colour, clip, scale to [0, 1] and resize in plane: (C, Z, Y, X) on the plan's grid.
+    """Colour, slices, clip, scale to [0, 1] and resize in plane: (C, Z, Y, X) on the plan's grid.
 
     Shrinking averages with a triangle filter, growing interpolates linearly. fit=pad fills the
     border with 0, the value of the lower limit. NaN pixels become 0 and are counted, infinite
@@ -27,9 +28,11 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
     have their own.
 
     Raises:
-        InputError: `colour` is asked of an image with neither one nor three channels.
+        InputError: `colour` is asked of an image with neither one nor three channels, or the
+            image has fewer slices than are asked for.
     """
     array, together = _channels(image, settings)
+    array = picked(array, settings)
     groups = [slice(None)] if together else [slice(c, c + 1) for c in range(len(array))]
     placement = placed(_plane(array), _spacing(image), settings)
     out = np.zeros((*array.shape[:2], *settings.size), np.float32)

@@ -16,6 +16,15 @@ class Preprocessing(BaseModel):
 
     size: tuple[int, int] = Field((224, 224), description="height, width of the network's input")
     fit: Literal["pad", "stretch"] = Field("pad", description="keep the aspect by padding, or not")
+    slices: Literal["adjacent", "spread", "resampled"] = Field(
+        "adjacent",
+        description="of a volume: neighbours, slices spread evenly over it, or all of it "
+        "interpolated to `depth`",
+    )
+    depth: int = Field(1, ge=1, le=4096, description="slices that the network gets of a volume")
+    slice_at: float = Field(
+        0.5, ge=0, le=1, description="slices=adjacent: where, from the first slice to the last"
+    )
     colour: bool = Field(False, description="three channels; otherwise colour becomes grey")
     clip: Literal["percentile", "window", "none"] = Field(
         "percentile", description="what the intensities are cut to before they are scaled"
