@@ -21,9 +21,9 @@ from torch.nn import functional as F
 
 from hounsfield.models import load
 from hounsfield.models.contract import Shape
+from hounsfield.models.memory_format import images_in_format
 from hounsfield.preprocessing.augment import apply, draw
 from hounsfield.preprocessing.settings import Augmentation
-from hounsfield.training.learner import in_format
 
 RESULTS = Path(__file__).parent / "results" / "train.json"
 SIZE, BATCH = (224, 224), 32
@@ -55,7 +55,7 @@ def ours(name: str, precision: str, memory_format: str) -> Callable[[int], None]
 
     def step(number: int) -> None:
         drawn = draw(Augmentation(), [(0, number, row) for row in range(BATCH)], SIZE)
-        batch = in_format(apply(images, drawn), memory_format)
+        batch = images_in_format(apply(images, drawn), memory_format)
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             loss = F.cross_entropy(made(batch).float(), truth)
         optimizer.zero_grad()

@@ -35,6 +35,7 @@ from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, RunError
 from hounsfield.files import storage_error, write_text
 from hounsfield.plan.resolved import Resolved
+from hounsfield.preprocessing.table import TableSpec
 from hounsfield.tasks.contract import Calibration
 
 VERSION = 1
@@ -234,6 +235,15 @@ class Run:
     def ranges_file(self) -> Path:
         """What the training images span, by which unlike images are told."""
         return self.path / "data/ranges.json"
+
+    @property
+    def table(self) -> TableSpec | None:
+        """The columns that join the image, where there are any."""
+        path = self.path / "data/table.json"
+        return load_model(path, TableSpec) if path.exists() else None
+
+    def save_table(self, spec: TableSpec) -> None:
+        save_model(self.path / "data/table.json", spec)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -45,6 +45,7 @@ class Fingerprint(BaseModel):
     smallest: int  # the smallest side of any image
     largest: int
     depth: int  # the largest number of slices
+    shallowest: int = 1  # the smallest
     colour: bool
     bits: int = 0  # that a value takes, the most of the files looked at; 0: none could be
     channels: tuple[str, ...]  # the names of a case's inputs
@@ -53,6 +54,11 @@ class Fingerprint(BaseModel):
     classes: dict[str, int]  # what the task stratifies by, in the training part
     sources: dict[str, int]
     machine: Machine
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The median (Y, X), as the smallest network can take it."""
+        return max(8, self.height), max(8, self.width)
 
     @property
     def tiny(self) -> bool:

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hounsfield.models.fusion import Forward, bound
 from hounsfield.plan.schema import Plan
-from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.normalise import normalise
 from hounsfield.tasks.contract import Settings, Task
 from hounsfield.training.data import CaseDataset, batches
-from hounsfield.training.learner import in_format
+from hounsfield.training.learner import as_taken, on
 
 Progress = Callable[[int, int], None]
 
@@ -24,7 +24,7 @@ def each_prediction(
     settings: Settings,
     plan: Plan,
     networks: Sequence[nn.Module],
-    prepared: tuple[Cache, Sequence[str]],
+    prepared: CaseDataset,
     progress: Progress | None = None,
 ) -> Iterator[Any]:
     """One prediction a case of the cache, in order; several networks and views are combined.
@@ -32,15 +32,15 @@ def each_prediction(
     Each is brought to its image's own grid when it is asked for, so that a data set's label maps
     need never be in memory together.
     """
-    cache, cases = prepared
+    cache, cases = prepared.cache, prepared.cases
     device = next(networks[0].parameters()).device
     torch.set_num_threads(plan.training.threads)  # it decides the last bits of a sum
     done = 0
-    for raw in batches(CaseDataset(cache, cases, None), plan.training.batch):
+    for raw in batches(prepared, plan.training.batch):
         with torch.inference_mode(), _evaluating(networks), _precision(plan, device):
             images = normalise(raw.images.to(device), plan.preprocessing)
-            images = in_format(images, plan.training.memory_format)
-            views = [list(_views(task, settings, n, images, plan)) for n in networks]
+            images, table = as_taken(images, plan), on(raw.table, device)
+            views = [list(_views(task, settings, bound(n, table), images, plan)) for n in networks]
         each = zip(*(view for mine in views for view in mine), strict=True)
         for row, several in zip(raw.rows, each, strict=True):
             one = task.combine(several) if len(several) > 1 else several[0]
@@ -51,7 +51,7 @@ def each_prediction(
 
 
 def _views(
-    task: Task[Any, Any], settings: Settings, network: nn.Module, images: Tensor, plan: Plan
+    task: Task[Any, Any], settings: Settings, network: Forward, images: Tensor, plan: Plan
 ) -> Iterator[list[Any]]:
     yield task.predict(network, images, settings)
     if plan.evaluation.mirror:

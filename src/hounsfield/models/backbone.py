@@ -26,6 +26,7 @@ class Backbone:
 
     name: str
     Settings: type[BackboneSettings] = field(default=BackboneSettings, init=False)
+    dimensions: tuple[int, ...] = field(default=(2,), init=False)
 
     def choose(self, choosing: Choosing) -> list[Choice]:
         """Gentler steps than for the small CNN, and pictures that survive five halvings."""

@@ -6,6 +6,8 @@ halving the sides doubles the channels twice over, so no stage starves the other
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,6 +18,8 @@ from hounsfield.models.contract import Shape
 from hounsfield.tasks.contract import Choosing
 from hounsfield.tasks.contract import Settings as Base
 
+dimensions = (2, 3)
+
 
 class Settings(Base):
     widths: tuple[int, ...] = Field((32, 64, 128), description="channels of each stage")
@@ -25,8 +29,12 @@ class Settings(Base):
 
 
 def choose(choosing: Choosing) -> list[Choice]:
-    """A full-resolution stem for tiny pictures, a shrinking one for radiographs."""
-    if choosing.fingerprint.tiny:
+    """A full-resolution stem for tiny pictures, a shrinking one for radiographs and volumes."""
+    if choosing.fingerprint.depth > 1 and choosing.asked.get("model.fusion", "volume") == "volume":
+        why = "a small 3-D network: its convolutions cost a third dimension"
+        stride = 1 if choosing.fingerprint.largest <= 32 else 2
+        values = {"widths": (16, 32, 64), "blocks": (1, 1, 1), "stem_stride": stride}
+    elif choosing.fingerprint.tiny:
         why = f"pictures of {choosing.fingerprint.largest} px are too small to shrink at once"
         values = {"widths": (32, 64, 128), "blocks": (1, 2, 2), "stem_stride": 1}
     else:
@@ -35,17 +43,28 @@ def choose(choosing: Choosing) -> list[Choice]:
     return [Choice(f"model.settings.{name}", value, why) for name, value in values.items()]
 
 
-class Block(nn.Module):
-    """Two 3×3 convolutions and a shortcut."""
+@dataclass(frozen=True)
+class Layers:
+    """The layers of pictures, or of volumes."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+    conv: type[nn.Conv2d | nn.Conv3d]
+    norm: type[nn.BatchNorm2d | nn.BatchNorm3d]
+
+
+LAYERS = {2: Layers(nn.Conv2d, nn.BatchNorm2d), 3: Layers(nn.Conv3d, nn.BatchNorm3d)}
+
+
+class Block(nn.Module):
+    """Two convolutions of 3 pixels a side and a shortcut."""
+
+    def __init__(self, kind: Layers, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(outputs)
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv1 = kind.conv(inputs, outputs, 3, stride, 1, bias=False)
+        self.norm1 = kind.norm(outputs)
+        self.conv2 = kind.conv(outputs, outputs, 3, 1, 1, bias=False)
+        self.norm2 = kind.norm(outputs)
         same = inputs == outputs and stride == 1
-        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        self.shortcut = nn.Identity() if same else kind.conv(inputs, outputs, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.norm1(self.conv1(x)))
@@ -58,37 +77,39 @@ class CNN(nn.Module):
     def __init__(self, settings: Settings, shape: Shape) -> None:
         super().__init__()
         width, stride = settings.widths[0], settings.stem_stride
-        self.stem = nn.Sequential(*_stem(shape.channels, width, stride))
+        kind = LAYERS[len(shape.size)]
+        self.stem = nn.Sequential(*_stem(kind, shape.channels, width, stride))
         stages: list[nn.Module] = []
         for stage, (outputs, count) in enumerate(
             zip(settings.widths, settings.blocks, strict=True)
         ):
             strides = [2 if stage else 1] + [1] * (count - 1)
             for s in strides:
-                stages.append(Block(width, outputs, s))
+                stages.append(Block(kind, width, outputs, s))
                 width = outputs
         self.body = nn.Sequential(*stages)
         self.dropout = nn.Dropout(settings.dropout)
         self.classifier = nn.Linear(width, shape.outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.body(self.stem(x))  # (B, C, Y, X) -> (B, width, y, x)
-        logits: Tensor = self.classifier(self.dropout(x.mean((2, 3))))  # (B, outputs)
+        x = self.body(self.stem(x))  # (B, C, Y, X) -> (B, width, y, x), or with Z and z
+        mean = x.mean((2, 3) if x.ndim == 4 else (2, 3, 4))
+        logits: Tensor = self.classifier(self.dropout(mean))  # (B, outputs)
         return logits
 
 
-def _stem(channels: int, width: int, stride: int) -> list[nn.Module]:
+def _stem(kind: Layers, channels: int, width: int, stride: int) -> list[nn.Module]:
     layers: list[nn.Module] = []
     while stride >= 2:
         layers += [
-            nn.Conv2d(channels, width, 3, 2, 1, bias=False),
-            nn.BatchNorm2d(width),
+            kind.conv(channels, width, 3, 2, 1, bias=False),
+            kind.norm(width),
             nn.ReLU(),
         ]
         channels, stride = width, stride // 2
     return layers or [
-        nn.Conv2d(channels, width, 3, 1, 1, bias=False),
-        nn.BatchNorm2d(width),
+        kind.conv(channels, width, 3, 1, 1, bias=False),
+        kind.norm(width),
         nn.ReLU(),
     ]
 

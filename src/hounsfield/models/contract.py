@@ -5,6 +5,7 @@ choose(choosing) -> [Choice]      values of the plan that it has an opinion on
 build(settings, shape)            the network: images (B, C, Y, X) -> (B, outputs)
 head(network) -> nn.Module        what learns when the body is frozen
 layers(network) -> names          the layers that explanation may look at, the deepest last
+dimensions                        (2,) for pictures, (3,) for volumes (B, C, Z, Y, X), or both
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ class Network(Protocol[S]):
 
     @property
     def Settings(self) -> type[S]: ...  # noqa: N802  (it is a type)
+
+    @property
+    def dimensions(self) -> tuple[int, ...]: ...
 
     def choose(self, choosing: Choosing) -> list[Choice]: ...
     def build(self, settings: S, shape: Shape) -> nn.Module: ...

@@ -36,6 +36,7 @@ class Own:
 
     name: str
     Settings: type[OwnSettings] = field(default=OwnSettings, init=False)
+    dimensions: tuple[int, ...] = field(default=(2, 3), init=False)
 
     def __post_init__(self) -> None:
         self._function()  # a name that cannot be imported is told at once

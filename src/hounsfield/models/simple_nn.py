@@ -12,6 +12,8 @@ from hounsfield.models.contract import Shape
 from hounsfield.tasks.contract import Choosing
 from hounsfield.tasks.contract import Settings as Base
 
+dimensions = (2, 3)
+
 
 class Settings(Base):
     hidden: tuple[int, ...] = Field((256, 128), description="units of each hidden layer")

@@ -13,8 +13,6 @@ from hounsfield.plan.asked import Asked, typed, under
 from hounsfield.plan.device import check_device
 from hounsfield.tasks import load as load_task
 
-CHANNELS = (1, 3)  # grey and colour
-
 
 def check_asked(asked: Asked) -> None:
     """Refuse what was asked for where no data can make it right.
@@ -41,29 +39,30 @@ def check_asked(asked: Asked) -> None:
         )
 
 
-def check_pictures(catalog: Catalog) -> None:
-    """Refuse volumes, and pictures of other channels than grey or colour.
+def check_inputs(catalog: Catalog, dimensions: tuple[int, ...]) -> None:
+    """Refuse cases whose images no network can take together.
 
     Raises:
-        InputError: how many there are, and what was expected.
+        InputError: volumes where pictures alone can be learned from, several numbers of
+            channels (colour among grey is none: it becomes grey), several sets of inputs.
     """
     used = catalog.cases["inputs"].explode().struct.field("image")
     images = catalog.images.filter(pl.col("image").is_in(used.to_list()))
     deep = images.filter(pl.col("depth") > 1)
-    odd = images.filter(~pl.col("channels").is_in(CHANNELS))
-    several = catalog.cases.filter(pl.col("inputs").list.len() > 1)
-    if deep.height:
+    counts = images["channels"].replace(3, 1).value_counts(sort=True)
+    names = catalog.cases["inputs"].list.eval(pl.element().struct.field("channel")).list.join("+")
+    inputs = names.value_counts(sort=True)
+    if deep.height and 3 not in dimensions:
         problem = f"{deep.height} of {images.height} images are volumes of several slices"
-    elif odd.height:
-        counts = ", ".join(str(count) for count in odd["channels"].unique().sort())
-        problem = f"{odd.height} of {images.height} images have {counts} channels"
-    elif several.height:
-        problem = f"{several.height} of {catalog.cases.height} cases have several images each"
+        expected = "one 2-D picture for each case: this task does not learn from volumes yet"
+    elif counts.height > 1:
+        told = ", ".join(f"{many:,} have {n}" for n, many in counts.rows())
+        problem = f"the images differ in their number of channels: {told}"
+        expected = "as many channels in each image; colour among grey becomes grey"
+    elif inputs.height > 1:
+        told = ", ".join(f"{many:,} have {name}" for name, many in inputs.rows())
+        problem, expected = f"the cases differ in their inputs: {told}", "the same inputs in each"
     else:
         return
-    raise InputError(
-        problem,
-        file=catalog.folder,
-        expected="one 2-D picture of 1 or 3 channels for each case: others cannot be learned yet",
-        remedy="save single slices or channels as pictures of their own, or take these files out",
-    )
+    remedy = "take the odd ones out, or save slices and channels as pictures of their own"
+    raise InputError(problem, file=catalog.folder, expected=expected, remedy=remedy)

@@ -32,7 +32,7 @@ def choose(
         Choice("task.name", task.NAME, "follows from the annotations"),
         *[Choice(f"task.settings.{k}", v, "follows from the annotations") for k, v in settings],
         Choice("model.name", name, "the task's own network for this machine"),
-        *rules(choosing),
+        *rules(choosing, network.dimensions),
         *task.choose(choosing, settings),
         *network.choose(choosing),
     ]

@@ -34,6 +34,7 @@ def fingerprint(catalog: Catalog, cases: Sequence[str], strata: Sequence[str]) -
         smallest=int(_number(images.select(pl.min_horizontal("height", "width")).min().item())),
         largest=int(_number(sides.max())),
         depth=int(_number(images["depth"].max())),
+        shallowest=int(_number(images["depth"].min())),
         colour=_number((images["channels"] == 3).mean()) > 0.5,
         bits=_bits(part),
         channels=tuple(one["channel"] for one in inputs),

@@ -12,13 +12,17 @@ TINY_IMAGES = 150_000  # image passes: about six minutes on two cores at 28 px
 LARGE_IMAGES = 12_000  # about a minute and a half at 224 px
 FEWEST_EPOCHS, MOST_EPOCHS = 10, 60
 SMALL = 2000  # training cases
+SMALL_VOLUME = (96, 96)
+MOST_SLICES, FUSED_SLICES = 48, 9
 SCRATCH_RATE = 4e-3  # for a batch of 128
 
 
-def rules(choosing: Choosing) -> Iterator[Choice]:
-    """All general choices."""
+def rules(choosing: Choosing, dimensions: tuple[int, ...]) -> Iterator[Choice]:
+    """All general choices, for a network of pictures (2), volumes (3) or both."""
     yield from _machine(choosing)
     yield from _preprocessing(choosing)
+    if choosing.fingerprint.depth > 1:
+        yield from _volumes(choosing, dimensions)
     yield from _augmentation(choosing)
     yield from _training(choosing)
 
@@ -35,8 +39,9 @@ def _machine(choosing: Choosing) -> Iterator[Choice]:
 def _preprocessing(choosing: Choosing) -> Iterator[Choice]:
     facts = choosing.fingerprint
     if facts.tiny:
-        size = (max(8, facts.height), max(8, facts.width))
-        yield Choice("preprocessing.size", size, f"pictures of at most {facts.largest} px stay so")
+        yield Choice(
+            "preprocessing.size", facts.size, f"pictures of at most {facts.largest} px stay so"
+        )
         if facts.bits == 8:
             why = "tiny 8-bit pictures are already windowed"
             yield Choice("preprocessing.clip", "none", why)
@@ -45,6 +50,29 @@ def _preprocessing(choosing: Choosing) -> Iterator[Choice]:
         yield Choice("preprocessing.size", (224, 224), why)
     if facts.colour:
         yield Choice("preprocessing.colour", True, "the pictures are in colour")
+
+
+def _volumes(choosing: Choosing, dimensions: tuple[int, ...]) -> Iterator[Choice]:
+    """How slices enter; what is asked for goes on to decide what follows from it."""
+    facts, asked = choosing.fingerprint, choosing.asked
+    fusion = "volume" if 3 in dimensions else "channels"
+    why = "the network takes volumes" if fusion == "volume" else "the network takes pictures"
+    yield Choice("model.fusion", fusion, why)
+    fusion = asked.get("model.fusion", fusion)
+    if fusion == "volume":
+        size = facts.size if facts.tiny else SMALL_VOLUME
+        yield Choice("preprocessing.size", size, "a volume of this size learns on a laptop")
+        yield Choice("preprocessing.slices", "resampled", "a 3-D network sees the whole volume")
+        depth = facts.depth if facts.tiny else min(MOST_SLICES, facts.depth)
+        yield Choice("preprocessing.depth", depth, f"volumes have up to {facts.depth} slices")
+        return
+    few = fusion == "channels"
+    slices = asked.get("preprocessing.slices", "adjacent" if few else "spread")
+    why = "the middle slice and its neighbours" if few else "slices evenly over the volume"
+    yield Choice("preprocessing.slices", slices, why)
+    depth = min(3 if few else FUSED_SLICES, facts.shallowest)
+    why = f"the shallowest volume has {facts.shallowest} slices"
+    yield Choice("preprocessing.depth", max(depth, 1 if few else 2), why)
 
 
 def _augmentation(choosing: Choosing) -> Iterator[Choice]:

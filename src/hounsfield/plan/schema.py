@@ -56,6 +56,14 @@ class ModelPlan(Section):
 
     name: str = Field("cnn", description="cnn, simple-nn, a timm name, or package.module:build")
     weights: str = Field("", description="FILE or hub: pretrained weights; empty: from scratch")
+    fusion: Literal["channels", "late", "late-each", "attention", "volume"] = Field(
+        "channels",
+        description="how slices enter: as channels; one network for all, or one each, whose "
+        "predictions are summed; features pooled by attention; or a 3-D network",
+    )
+    table: tuple[str, ...] = Field(
+        (), description="columns of the cases that join the image's features, e.g. age,sex"
+    )
     settings: Settings = Field(
         default_factory=dict,
         description="the network's own, e.g. --model.settings.widths 16,32; `plan` shows them",

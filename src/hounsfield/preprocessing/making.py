@@ -45,7 +45,9 @@ class Item:
 
 def fingerprint(settings: Preprocessing) -> str:
     """A name for the settings that change pixels, and the code and decoders that make them."""
-    chosen = settings.model_dump(include={"size", "fit", "colour", "clip", "slices", "depth", "slice_at"})
+    chosen = settings.model_dump(
+        include={"size", "fit", "colour", "clip", "slices", "depth", "slice_at"}
+    )
     extra = {"percentile": "percentiles", "window": "window", "none": "range"}[settings.clip]
     chosen[extra] = getattr(settings, extra)
     text = json.dumps(chosen, sort_keys=True)

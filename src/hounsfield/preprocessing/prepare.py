@@ -12,8 +12,8 @@ from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
 from hounsfield.preprocessing.intensity import SUMMARY_PERCENTS, as_kernel_type, limits, measured
-from hounsfield.preprocessing.slices import picked
 from hounsfield.preprocessing.resize import placed, resized
+from hounsfield.preprocessing.slices import picked
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in DICOM PS3.3 C.7.6.3.1.2
 COLOURS = ("red", "green", "blue")

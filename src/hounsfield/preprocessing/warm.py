@@ -16,7 +16,7 @@ TYPES = (np.uint8, np.uint16, np.int16, np.float32)
 
 def warm(settings: Preprocessing, augmentation: Augmentation) -> None:
     """Run each kernel once on a tiny picture; compiled code is kept on disk for the next time."""
-    small = settings.model_copy(update={"size": (SIDE, SIDE)})
+    small = settings.model_copy(update={"size": (SIDE, SIDE), "depth": 1})
     ramp = np.arange(4 * SIDE * SIDE).reshape(2 * SIDE, 2 * SIDE) % 256
     for kind in TYPES:
         prepare(Image.from_numpy(ramp.astype(kind)), small)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit, softmax
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from hounsfield.catalog.fingerprint import Choice
@@ -24,6 +24,7 @@ from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
 from hounsfield.metrics.threshold import choose_threshold
+from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
 from hounsfield.preprocessing.warp import Warp
@@ -73,6 +74,7 @@ class Classification:
     Settings = ClassSettings
     FIGURES = ("confusion", "roc", "pr", "reliability", "scores", "subgroups", "mistakes")
     NETWORK = "cnn"
+    DIMENSIONS = (2, 3)
 
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> ClassSettings:
         names = _labelled(catalog, target)
@@ -129,6 +131,9 @@ class Classification:
     def outputs(self, settings: ClassSettings) -> int:
         return len(settings.classes)
 
+    def kind_of_outputs(self, settings: ClassSettings) -> Outputs:
+        return "labels" if settings.multilabel else "classes"
+
     def output_names(self, settings: ClassSettings) -> tuple[str, ...]:
         return () if settings.multilabel else settings.classes
 
@@ -139,7 +144,7 @@ class Classification:
         return ClassStore(torch.as_tensor(np.array([truths[case] for case in cases])))
 
     def losses(
-        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: ClassSettings
+        self, network: Forward, batch: Batch, weights: Tensor | None, settings: ClassSettings
     ) -> dict[str, Tensor]:
         assert isinstance(batch.targets, Classes)
         logits, truth = network(batch.images).float(), batch.targets.values
@@ -148,7 +153,7 @@ class Classification:
         loss = F.cross_entropy(logits, truth, weights, label_smoothing=settings.smoothing)
         return {"loss": loss}
 
-    def predict(self, network: nn.Module, images: Tensor, settings: ClassSettings) -> list[Logits]:
+    def predict(self, network: Forward, images: Tensor, settings: ClassSettings) -> list[Logits]:
         # a GPU of Apple's has no float64
         return list(network(images).cpu().double().numpy())
 

@@ -23,8 +23,9 @@ from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.preprocessing.cache import Cache
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
+    from hounsfield.models.fusion import Forward, Outputs
     from hounsfield.preprocessing.contract import Prepared
     from hounsfield.preprocessing.warp import Warp
 
@@ -78,7 +79,7 @@ class TargetStore(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Images (B, C, Y, X), normalised, and their targets."""
+    """Images (B, C, Y, X) or (B, C, Z, Y, X), normalised, and their targets."""
 
     images: Tensor
     targets: Targets
@@ -104,6 +105,7 @@ class Task(Protocol[S, P]):
     Settings: type[S]
     FIGURES: tuple[str, ...]  # names of `reports.figures`, in the report's order
     NETWORK: str  # the default network's name, "cnn" or "package.module:build"
+    DIMENSIONS: tuple[int, ...]  # (2,) where it learns from pictures alone, (2, 3) also volumes
 
     # From the catalog
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> S:
@@ -135,6 +137,10 @@ class Task(Protocol[S, P]):
         """How many output channels the network needs."""
         ...
 
+    def kind_of_outputs(self, settings: S) -> Outputs:
+        """How outputs of several networks are summed."""
+        ...
+
     def output_names(self, settings: S) -> tuple[str, ...]:
         """The stratum of each output, where rare ones can be weighed in the loss; else none."""
         ...
@@ -144,13 +150,13 @@ class Task(Protocol[S, P]):
     ) -> TargetStore: ...
 
     def losses(
-        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: S
+        self, network: Forward, batch: Batch, weights: Tensor | None, settings: S
     ) -> dict[str, Tensor]:
         """Scalars whose sum is minimised; `weights` (strata,) weigh rare strata."""
         ...
 
     # Prediction
-    def predict(self, network: nn.Module, images: Tensor, settings: S) -> list[P]: ...
+    def predict(self, network: Forward, images: Tensor, settings: S) -> list[P]: ...
 
     def mirrored(self, prediction: P, width: int) -> P:
         """The prediction of a mirrored image, mirrored back."""

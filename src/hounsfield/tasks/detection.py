@@ -21,6 +21,7 @@ from hounsfield.formats.contract import Source
 from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.detection import box_sensitivity, false_positives, rsna_score
+from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
 from hounsfield.preprocessing.warp import Warp
@@ -87,6 +88,7 @@ class Detection:
     Settings = BoxSettings
     FIGURES = ("subgroups",)
     NETWORK = "hounsfield.tasks.detection:build"
+    DIMENSIONS = (2,)
 
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> BoxSettings:
         boxes = catalog.annotations.filter(pl.col("kind") == "box")
@@ -136,6 +138,9 @@ class Detection:
     def outputs(self, settings: BoxSettings) -> int:
         return 1 + len(settings.labels)
 
+    def kind_of_outputs(self, settings: BoxSettings) -> Outputs:
+        return "values"
+
     def output_names(self, settings: BoxSettings) -> tuple[str, ...]:
         return ()
 
@@ -154,12 +159,12 @@ class Detection:
         return BoxStore(tuple(values))
 
     def losses(
-        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: BoxSettings
+        self, network: Forward, batch: Batch, weights: Tensor | None, settings: BoxSettings
     ) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = network(list(batch.images), batch.targets.plain())
         return losses
 
-    def predict(self, network: nn.Module, images: Tensor, settings: BoxSettings) -> list[Found]:
+    def predict(self, network: Forward, images: Tensor, settings: BoxSettings) -> list[Found]:
         found = []
         for one in network(list(images)):
             boxes, scores, labels = (one[k].cpu().numpy() for k in ("boxes", "scores", "labels"))

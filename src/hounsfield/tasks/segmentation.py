@@ -24,6 +24,7 @@ from hounsfield.image import Image
 from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.segmentation import dice, iou
+from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
 from hounsfield.preprocessing.warp import Warp
@@ -81,6 +82,7 @@ class Segmentation:
     Settings = MaskSettings
     FIGURES = ("subgroups",)
     NETWORK = "hounsfield.tasks.segmentation:build"
+    DIMENSIONS = (2,)
 
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> MaskSettings:
         masks = catalog.annotations.drop_nulls("mask")
@@ -124,6 +126,9 @@ class Segmentation:
     def outputs(self, settings: MaskSettings) -> int:
         return 1 + len(settings.labels)
 
+    def kind_of_outputs(self, settings: MaskSettings) -> Outputs:
+        return "classes"
+
     def output_names(self, settings: MaskSettings) -> tuple[str, ...]:
         return ()
 
@@ -133,7 +138,7 @@ class Segmentation:
         return MaskStore(cache, tuple(cases), settings.labels)
 
     def losses(
-        self, network: nn.Module, batch: Batch, weights: Tensor | None, settings: MaskSettings
+        self, network: Forward, batch: Batch, weights: Tensor | None, settings: MaskSettings
     ) -> dict[str, Tensor]:
         from monai.losses import DiceCELoss
 
@@ -141,7 +146,7 @@ class Segmentation:
         loss = DiceCELoss(to_onehot_y=True, softmax=True)
         return {"loss": loss(network(batch.images).float(), batch.targets.values[:, None])}
 
-    def predict(self, network: nn.Module, images: Tensor, settings: MaskSettings) -> list[Map]:
+    def predict(self, network: Forward, images: Tensor, settings: MaskSettings) -> list[Map]:
         probability = network(images).float().softmax(1).cpu().numpy()  # (B, K, Y, X)
         values = np.array((0, *settings.labels), np.uint8)
         return [Map(values, one) for one in probability]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -22,18 +23,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Prepared images (B, C, Y, X) in [0, 1], their targets, and their rows in the part."""
+    """Prepared images in [0, 1], their targets, their rows in the part and in the table.
+
+    Images are (B, C, Y, X), or (B, C, D, Y, X) of several slices; `table` is (B, W).
+    """
 
     images: Tensor
     targets: Targets | None
     rows: tuple[int, ...]
+    table: Tensor | None = None
 
 
 class CaseDataset(Dataset[Raw]):
     """The cases of one part, read from the cache a batch at a time."""
 
-    def __init__(self, cache: Cache, cases: Sequence[str], targets: TargetStore | None) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        cases: Sequence[str],
+        targets: TargetStore | None,
+        table: NDArray[np.float32] | None = None,
+    ) -> None:
         self.cache, self.cases, self.targets = cache, tuple(cases), targets
+        self.table = None if table is None else torch.from_numpy(table)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -43,9 +55,10 @@ class CaseDataset(Dataset[Raw]):
 
     def __getitems__(self, rows: list[int]) -> Raw:
         images = torch.from_numpy(self.cache.images([self.cases[row] for row in rows]))
-        flat = images[:, :, 0] if images.shape[2] == 1 else images  # (B, C, Y, X) of one slice
+        flat = images[:, :, 0] if images.shape[2] == 1 else images
         targets = self.targets.batch(rows) if self.targets is not None else None
-        return Raw(flat, targets, tuple(rows))
+        table = None if self.table is None else self.table[rows]
+        return Raw(flat, targets, tuple(rows), table)
 
 
 class EpochSampler(Sampler[int]):
@@ -96,13 +109,12 @@ def plain_loader(study: Study, part: str, fold: int = 0) -> DataLoader[Any]:
     if part not in parts:
         raise UsageError(f"no part {part!r}", remedy=did_you_mean(part, parts))
     cases = parts[part]
-    store = study.task.targets(study.catalog, study.settings, study.cache, cases)
 
     def collate(raw: Any) -> tuple[Tensor, Any]:
         return normalise(raw.images, study.plan.preprocessing), raw.targets.plain()
 
     return DataLoader(
-        CaseDataset(study.cache, cases, store),
+        study.dataset(cases, targets=True),
         batch_size=study.plan.training.batch,
         shuffle=part == "train",
         collate_fn=collate,

@@ -22,7 +22,6 @@ from hounsfield.inference.predict import each_prediction
 from hounsfield.inference.table import rows_of
 from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
-from hounsfield.preprocessing.cache import Cache
 from hounsfield.run import Member
 from hounsfield.tasks.contract import Calibration
 from hounsfield.training.checkpoint import WholeCheckpoints, write_tensors
@@ -39,9 +38,8 @@ Epochs = Callable[[int, int, dict[str, float]], None]  # done, of, what the log 
 class Parts:
     """What a member trains on and is watched on."""
 
-    cache: Cache
     train: CaseDataset
-    val: Sequence[str]
+    val: CaseDataset
     val_truths: Sequence[Any]
     sampling: np.ndarray | None = None  # how often each training case is drawn
 
@@ -134,17 +132,17 @@ class EpochEnd(Checkpoint):
 
     def _monitor(self, learner: Learner) -> dict[str, Any]:
         """The task's headline metric on the validation part."""
-        if not self.parts.val:
+        if not len(self.parts.val):
             return {"monitor": float("nan"), "metric": "none"}
         job, truths = learner.job, self.parts.val_truths
         task, settings = job.task, job.settings
-        where = (self.parts.cache, self.parts.val)
-        predictions = each_prediction(task, settings, job.plan, [learner.predictor], where)
+        val = self.parts.val
+        predictions = each_prediction(task, settings, job.plan, [learner.predictor], val)
         table = rows_of(predictions, truths, task, settings, Calibration())
         import polars as pl
 
         cases = task.cases(
-            table.with_columns(pl.Series("patient", self.parts.val, dtype=pl.String)),
+            table.with_columns(pl.Series("patient", val.cases, dtype=pl.String)),
             truths,
             settings,
         )

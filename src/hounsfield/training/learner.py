@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from hounsfield.errors import InputError
+from hounsfield.models.fusion import bound, entering
+from hounsfield.models.memory_format import images_in_format
 from hounsfield.plan.schema import Plan
 from hounsfield.preprocessing.augment import apply, draw
 from hounsfield.preprocessing.normalise import normalise
@@ -30,7 +32,7 @@ class Job:
     plan: Plan
     seed: int  # of this member
     weights: Tensor | None = None  # of the strata, in the loss
-    learns: nn.Module | None = None  # the only part that learns, where the body is frozen
+    learns: tuple[nn.Module, ...] = ()  # the only parts that learn, where the body is frozen
 
 
 class Learner(LightningModule):
@@ -65,7 +67,8 @@ class Learner(LightningModule):
             self._begin_epoch()
         self._set_rate()
         task, settings = self.job.task, self.job.settings
-        losses = task.losses(self.network, self.batch(raw), self.job.weights, settings)
+        network = bound(self.network, on(raw.table, self.device))
+        losses = task.losses(network, self.batch(raw), self.job.weights, settings)
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):
             where = f"epoch {self.current_epoch + 1}, batch {index + 1}"
@@ -82,10 +85,12 @@ class Learner(LightningModule):
         assert raw.targets is not None
         plan = self.job.plan
         images = normalise(raw.images.to(self.device), plan.preprocessing)
+        stack = images.flatten(1, -3)  # (B, C·D, Y, X): the slices of a volume move together
         keys = [(self.job.seed, self.current_epoch, row) for row in raw.rows]
         drawn = draw(plan.augmentation, keys, (images.shape[-2], images.shape[-1]))
+        varied = apply(stack, drawn).reshape(*images.shape[:-2], *drawn.warp.size)
         targets = raw.targets.to(self.device).moved(drawn.warp.to(self.device))
-        return Batch(in_format(apply(images, drawn), plan.training.memory_format), targets)
+        return Batch(as_taken(varied, plan), targets)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.average and self.global_step > self.average.steps:  # not between accumulations
@@ -127,9 +132,10 @@ class Learner(LightningModule):
         self._sums, self._count = {}, 0
         if self.average:
             self.average.network.to(self.device)
-        if self.job.learns is not None:
+        if self.job.learns:
             self.network.eval()  # a frozen body keeps its statistics
-            self.job.learns.train()
+            for part in self.job.learns:
+                part.train()
 
     def _set_rate(self) -> None:
         steps = int(self.trainer.estimated_stepping_batches)
@@ -144,11 +150,13 @@ class Learner(LightningModule):
         self._count += 1
 
 
-def in_format(images: Tensor, memory_format: str) -> Tensor:
-    """The batch as the network's kernels like it best."""
-    if memory_format == "channels-last" and images.ndim == 4:
-        return images.contiguous(memory_format=torch.channels_last)
-    return images.contiguous()
+def as_taken(images: Tensor, plan: Plan) -> Tensor:
+    """Prepared images (B, C, Y, X) or (B, C, D, Y, X) as the plan's network takes them."""
+    return images_in_format(entering(images, plan.model.fusion), plan.training.memory_format)
+
+
+def on(table: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if table is None else table.to(device)
 
 
 def _mix(seed: int, epoch: int) -> int:

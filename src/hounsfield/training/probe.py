@@ -10,12 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from hounsfield.catalog.fingerprint import Choice
+from hounsfield.models.memory_format import FORMATS, images_in_format, network_in_format
 from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
-from hounsfield.training.learner import in_format
 
 WARM, TIMED = 2, 4
-FORMATS = {"channels-last": torch.channels_last, "contiguous": torch.contiguous_format}
 GAIN = 1.05  # a change must be this much faster to be worth it
 
 Losses = Callable[[nn.Module, Tensor], Tensor]
@@ -50,8 +49,8 @@ def probe(
     for precision, memory_format in _open_ways(device, fixed):
         with torch.random.fork_rng():
             network = build().to(device).train()
-        network = network.to(memory_format=FORMATS[memory_format])
-        batch = in_format(images.to(device), memory_format)
+        network = network_in_format(network, memory_format)
+        batch = images_in_format(images.to(device), memory_format)
         optimizer = torch.optim.SGD(network.parameters(), 1e-6)
         seconds = [_step(network, losses, batch, optimizer, precision) for _ in range(WARM + TIMED)]
         found.append(Speed(precision, memory_format, len(images) / min(seconds[WARM:])))

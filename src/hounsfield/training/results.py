@@ -82,7 +82,7 @@ def _each(
         study.settings,
         study.plan,
         networks,
-        (study.cache, cases),
+        study.dataset(cases),
         lambda done, of: tell("predicting", done, of),
     )
 

@@ -15,11 +15,13 @@ from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
 from hounsfield.inference.unlike import Ranges
+from hounsfield.models.fusion import bound, entering
 from hounsfield.plan.choose import amend
 from hounsfield.plan.device import computing
 from hounsfield.plan.resolved import Resolved
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.normalise import normalise
+from hounsfield.preprocessing.table import TableSpec
 from hounsfield.tasks import load as load_task
 from hounsfield.tasks.contract import Batch
 from hounsfield.training.data import CaseDataset
@@ -39,6 +41,7 @@ class Settled:
     catalog: Catalog
     split: Split
     ranges: Ranges
+    table: TableSpec | None
     findings: tuple[Finding, ...]
 
 
@@ -51,11 +54,13 @@ def settle(
     split = replace(split, table=kept)
     training, _ = split.fold(0)
     resolved = amend(resolved, _statistics(resolved, cache, training))
+    columns = resolved.plan.model.table
+    table = TableSpec.fit(readable.select(training).cases, columns) if columns else None
     if any(resolved.choices[path].by == "default" for path in MEASURED):
         tell("measuring speed", 0, None)
-        resolved = amend(resolved, _speed(resolved, readable, cache, training))
+        resolved = amend(resolved, _speed(resolved, readable, (cache, training), table))
     ranges = Ranges.of(readable, cache, training)
-    return Settled(resolved, readable, split, ranges, findings)
+    return Settled(resolved, readable, split, ranges, table, findings)
 
 
 def _statistics(resolved: Resolved, cache: Cache, cases: list[str]) -> Iterator[Choice]:
@@ -67,23 +72,28 @@ def _statistics(resolved: Resolved, cache: Cache, cases: list[str]) -> Iterator[
 
 
 def _speed(
-    resolved: Resolved, catalog: Catalog, cache: Cache, cases: list[str]
+    resolved: Resolved,
+    catalog: Catalog,
+    training: tuple[Cache, list[str]],
+    table: TableSpec | None,
 ) -> Iterator[Choice]:
-    plan = resolved.plan
+    plan, (cache, cases) = resolved.plan, training
     task, settings = load_task(plan.task.name), task_settings(plan)
     batch = min(plan.training.batch, len(cases))
     store = task.targets(catalog, settings, cache, cases[:batch])
     raw = CaseDataset(cache, cases[:batch], store).__getitems__(list(range(batch)))
-    targets = store.batch(range(batch)).to(computing(plan.training))
+    device = computing(plan.training)
+    targets = store.batch(range(batch)).to(device)
+    rows = torch.from_numpy(table.encode(catalog.cases.head(batch))).to(device) if table else None
 
     def losses(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-        found = task.losses(network, Batch(images, targets), None, settings)
+        found = task.losses(bound(network, rows), Batch(images, targets), None, settings)
         return torch.stack(list(found.values())).sum()
 
     def make() -> Any:
-        return build(plan, task, settings)
+        return build(plan, task, settings, table)
 
-    images = normalise(raw.images, plan.preprocessing)
+    images = entering(normalise(raw.images, plan.preprocessing), plan.model.fusion)
     known = [resolved.choices[path] for path in MEASURED]
     fixed = {c.path.removeprefix("training."): c.value for c in known if c.by != "default"}
     speeds = probe(make, losses, images, plan.training, fixed)

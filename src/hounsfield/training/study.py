@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
@@ -18,6 +22,7 @@ from hounsfield.preprocessing.cache import Cache, Item
 from hounsfield.run import Run
 from hounsfield.tasks import load as load_task
 from hounsfield.tasks.contract import Settings, Task
+from hounsfield.training.data import CaseDataset
 
 Progress = Callable[[str, int, int | None], None]
 
@@ -47,6 +52,20 @@ class Study:
     def cache(self) -> Cache:
         assert self._cache is not None
         return self._cache
+
+    def dataset(self, cases: Sequence[str], *, targets: bool = False) -> CaseDataset:
+        """These cases with their table's rows, and with their targets where they are learned."""
+        store = (
+            self.task.targets(self.catalog, self.settings, self.cache, cases) if targets else None
+        )
+        return CaseDataset(self.cache, cases, store, self._table(cases))
+
+    def _table(self, cases: Sequence[str]) -> NDArray[np.float32] | None:
+        spec = self.run.table
+        if spec is None:
+            return None
+        order = pl.DataFrame({"case": list(cases)}, schema={"case": pl.String})
+        return spec.encode(order.join(self.catalog.cases, on="case", maintain_order="left"))
 
     def truths(self, cases: Sequence[str]) -> list[Any]:
         """The truths of these cases, in this order."""

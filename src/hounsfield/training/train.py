@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from hounsfield.errors import RunError
 from hounsfield.models import load as load_network
 from hounsfield.models import weights as pretrained
-from hounsfield.models.contract import Shape
+from hounsfield.models.assemble import Design, assemble, bodies, heads
+from hounsfield.models.memory_format import network_in_format
 from hounsfield.plan.asked import under
 from hounsfield.plan.device import check_device, computing
 from hounsfield.plan.resolved import leaves
 from hounsfield.plan.schema import Plan
+from hounsfield.preprocessing.table import TableSpec
 from hounsfield.run import Member
 from hounsfield.tasks.contract import Settings, Task
-from hounsfield.training.data import CaseDataset
 from hounsfield.training.fit import Parts, fit
 from hounsfield.training.learner import Job
 from hounsfield.training.study import Study
@@ -30,16 +31,25 @@ from hounsfield.training.study import Study
 Said = Callable[[Member, int, int, dict[str, float]], None]
 
 
-def build(plan: Plan, task: Task[Any, Any], settings: Settings) -> nn.Module:
+def build(
+    plan: Plan, task: Task[Any, Any], settings: Settings, table: TableSpec | None
+) -> nn.Module:
     """The plan's network, with fresh weights drawn from torch's generator."""
-    network = load_network(plan.model.name)
-    channels = 3 if plan.preprocessing.colour else 1
-    own = network.Settings.model_validate(under(dict(leaves(plan.model)), "settings."))
-    shape = Shape(channels, task.outputs(settings), tuple(plan.preprocessing.size))
-    made = network.build(own, shape)
-    if plan.training.memory_format == "channels-last":
-        made = made.to(memory_format=torch.channels_last)
-    return made
+    kind = load_network(plan.model.name)
+    own = kind.Settings.model_validate(under(dict(leaves(plan.model)), "settings."))
+    prepared = plan.preprocessing
+    design = Design(
+        name=plan.model.name,
+        settings=own,
+        channels=len(prepared.mean) or (3 if prepared.colour else 1),
+        depth=prepared.depth,
+        size=prepared.size,
+        outputs=task.outputs(settings),
+        fusion=plan.model.fusion,
+        kind=task.kind_of_outputs(settings),
+        table=table,
+    )
+    return network_in_format(assemble(design), plan.training.memory_format)
 
 
 def trained(member: Member, study: Study) -> nn.Module:
@@ -54,7 +64,7 @@ def trained(member: Member, study: Study) -> nn.Module:
             file=study.run.path,
             remedy="`hounsfield train --resume RUN` goes on",
         )
-    network = build(study.plan, study.task, study.settings)
+    network = build(study.plan, study.task, study.settings, study.run.table)
     try:
         network.load_state_dict(load_file(member.weights))
     except Exception as error:
@@ -87,21 +97,20 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
     train, val = study.run.split.fold(member.fold)
     seed = plan.training.seed + 1000 * member.fold + member.seed
     torch.manual_seed(seed)
-    network = build(plan, study.task, study.settings)
+    network = build(plan, study.task, study.settings, study.run.table)
     if not member.checkpoint.exists():
         _take_pretrained(network, plan, study)
     strata = study.strata(train)
-    learns = load_network(plan.model.name).head(network) if plan.training.freeze != "none" else None
-    if learns is not None:
+    learns = heads(load_network(plan.model.name), network) if plan.training.freeze == "body" else ()
+    if learns:
         network.requires_grad_(False)
-        learns.requires_grad_(True)
+        for part in learns:
+            part.requires_grad_(True)
     weights = _class_weights(strata, study) if plan.training.balance == "weights" else None
-    job = Job(study.task, study.settings, plan, seed, weights, learns)
-    targets = study.task.targets(study.catalog, study.settings, study.cache, train)
+    job = Job(study.task, study.settings, plan, seed, weights, tuple(learns))
     parts = Parts(
-        study.cache,
-        CaseDataset(study.cache, train, targets),
-        val,
+        study.dataset(train, targets=True),
+        study.dataset(val),
         study.truths(val),
         _sampling(strata) if plan.training.balance == "sampling" else None,
     )
@@ -117,8 +126,9 @@ def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
         if source == "hub"
         else pretrained.read_state(Path(source))
     )
-    matched = pretrained.load_into(network, state, source)
-    study.run.update(pretrained=str(matched))
+    for body in bodies(network):
+        matched = pretrained.load_into(body, state, source)
+        study.run.update(pretrained=str(matched))
 
 
 def _class_weights(strata: Sequence[str], study: Study) -> Tensor | None:

@@ -45,7 +45,7 @@ def plan_run(run: Run, watch: Watch) -> None:
     from hounsfield.preprocessing.warm import warm
     from hounsfield.run import installed, save_model
 
-    request = _request(run)
+    request = request_of(run)
     asked = from_paths(request["asked"])
     check_asked(asked)
     catalog = catalog_of(
@@ -68,6 +68,8 @@ def plan_run(run: Run, watch: Watch) -> None:
     run.save_data(settled.catalog, settled.split, ready.fingerprint)
     run.save_findings((*ready.findings, *settled.findings))
     save_model(run.ranges_file, settled.ranges)
+    if settled.table is not None:
+        run.save_table(settled.table)
     run.save_plan(asked, settled.resolved)
     run.update(status="training", versions=installed())
 
@@ -85,14 +87,14 @@ class _Prepared:
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
     """Task, split, audit, plan."""
     from hounsfield.audit import apply
-    from hounsfield.plan.check import check_pictures
+    from hounsfield.plan.check import check_inputs
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.split import labelled, split_labelled, unlabelled
     from hounsfield.plan.stored import stored_split
 
     task, settings, usable = labelled(catalog, asked)
-    check_pictures(usable)
+    check_inputs(usable, task.DIMENSIONS)
     strata = task.strata(usable, settings)
     with watch.stage("split"):
         stored, told = stored_split(usable, asked)
@@ -112,7 +114,7 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
     return _Prepared(resolved, used, kept, said, facts, found)
 
 
-def _request(run: Run) -> dict[str, Any]:
+def request_of(run: Run) -> dict[str, Any]:
     """What was asked of a run, which lies beside it: it names the data."""
     try:
         asked: dict[str, Any] = json.loads((beside_run(run.path) / "request.json").read_text())
