@@ -11,7 +11,8 @@ from torch import nn
 from hounsfield.errors import UsageError
 from hounsfield.models import load
 from hounsfield.models.contract import Network, Shape
-from hounsfield.models.fusion import AttentionPool, Joined, LateFusion, Outputs
+from hounsfield.models.fusion import AttentionPool, LateFusion, Outputs
+from hounsfield.models.joined import Joined
 from hounsfield.preprocessing.table import TableSpec
 
 PER_SLICE = ("late", "late-each", "attention")
