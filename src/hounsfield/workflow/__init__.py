@@ -5,6 +5,7 @@ The command line and Python call the same functions. They hand results from room
 Heavy rooms are imported where they are entered, so that help appears at once.
 """
 
+from hounsfield.workflow.benchmark import benchmark_medmnist
 from hounsfield.workflow.data import audit, beside_run, index, split
 from hounsfield.workflow.infrared import spectra, temperatures
 from hounsfield.workflow.measuring import compare, evaluate, predict, report
@@ -17,6 +18,7 @@ from hounsfield.workflow.vectorising import vectorise
 
 __all__ = [
     "audit",
+    "benchmark_medmnist",
     "beside_run",
     "compare",
     "demo",
