@@ -102,7 +102,7 @@ def test_the_plans_threads_predict(tiny_run: Run) -> None:
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        arguments = (study.task, study.settings, study.plan, [network], (study.cache, cases))
+        arguments = (study.task, study.settings, study.plan, [network], study.dataset(cases))
         next(iter(each_prediction(*arguments)))
         assert torch.get_num_threads() == study.plan.training.threads == 1
     finally:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
+import polars as pl
 import pytest
 
 import hounsfield as hf
@@ -14,59 +15,57 @@ from hounsfield.cli import main
 from hounsfield.errors import InputError, UsageError
 from hounsfield.plan import device
 from hounsfield.plan.asked import from_paths
-from hounsfield.plan.check import check_asked
+from hounsfield.plan.check import check_asked, check_inputs
 from hounsfield.workflow import data, planning
 
 
-def _volumes_npz(folder: Path) -> Path:
-    rng = np.random.default_rng(0)
-    arrays: dict[str, Any] = {}
-    for part in ("train", "val", "test"):
-        arrays[f"{part}_images"] = rng.integers(0, 255, (8, 9, 10, 11), dtype=np.uint8)
-        arrays[f"{part}_labels"] = (np.arange(8) % 2)[:, None].astype(np.uint8)
-    np.savez(folder / "organs.npz", **arrays)
-    return folder / "organs.npz"
-
-
-def _volumes_nifti(folder: Path) -> Path:
-    for number in range(12):
-        path = folder / "scans" / "ab"[number % 2] / f"{number}.nii.gz"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pixels = np.random.default_rng(number).integers(0, 99, (9, 10, 5)).astype(np.int16)
-        nibabel.save(nibabel.Nifti1Image(pixels, np.eye(4)), path)
-    return folder / "scans"
-
-
-def _two_channels(folder: Path) -> Path:
+def _mixed(folder: Path, channels: tuple[int, ...]) -> Path:
+    """Two classes of pictures, whose numbers of channels take turns."""
     for number in range(12):
         path = folder / "maps" / "ab"[number % 2] / f"{number}.npy"
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, np.random.default_rng(number).normal(size=(2, 1, 9, 10)))
+        shape = (channels[number // 2 % len(channels)], 1, 9, 10)
+        np.save(path, np.random.default_rng(number).normal(size=shape))
     return folder / "maps"
 
 
-@pytest.mark.parametrize(
-    ("made", "problem"),
-    [
-        (_volumes_npz, "24 of 24 images are volumes of several slices"),
-        (_volumes_nifti, "12 of 12 images are volumes of several slices"),
-        (_two_channels, "12 of 12 images have 2 channels"),
-    ],
-)
 @pytest.mark.parametrize("verb", [hf.plan, hf.train])
-def test_pictures_that_cannot_be_learned_are_refused_before_they_are_read(
-    made: Any, problem: str, verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_mixed_channels_are_refused_before_they_are_read(
+    verb: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never(*_: Any, **__: Any) -> Any:
         pytest.fail("the images were read")
 
     monkeypatch.setattr(planning, "audit", never)
-    with pytest.raises(InputError, match=problem) as caught:
-        verb(made(tmp_path), out=tmp_path / "out")
-    assert "2-D picture of 1 or 3 channels" in str(caught.value)
+    with pytest.raises(InputError, match="differ in their number of channels") as caught:
+        verb(_mixed(tmp_path, (1, 1, 2)), out=tmp_path / "out")
+    assert "8 have 1, 4 have 2" in caught.value.problem
     assert caught.value.file
     assert caught.value.remedy
     assert not (tmp_path / "out").exists()
+
+
+def test_several_channels_that_all_images_have_are_learned(tmp_path: Path) -> None:
+    catalog = hf.index(_mixed(tmp_path, (2,)), tmp_path / "catalog", workers=0).catalog
+    check_inputs(catalog, (2,))
+
+
+def test_volumes_are_for_tasks_that_take_them(tmp_path: Path) -> None:
+    catalog = hf.index(_mixed(tmp_path, (1,)), tmp_path / "catalog", workers=0).catalog
+    images = catalog.images.with_columns(depth=pl.lit(5, catalog.images.schema["depth"]))
+    deep = replace(catalog, images=images)
+    check_inputs(deep, (2, 3))
+    with pytest.raises(InputError, match="12 of 12 images are volumes of several slices"):
+        check_inputs(deep, (2,))
+
+
+def test_cases_of_different_inputs_are_refused(tmp_path: Path) -> None:
+    catalog = hf.index(_mixed(tmp_path, (1,)), tmp_path / "catalog", workers=0).catalog
+    inputs = catalog.cases["inputs"].to_list()
+    inputs[0] = [{**inputs[0][0], "channel": "flair"}]
+    changed = pl.Series("inputs", inputs, dtype=catalog.cases.schema["inputs"])
+    with pytest.raises(InputError, match="11 have image, 1 have flair"):
+        check_inputs(replace(catalog, cases=catalog.cases.with_columns(changed)), (2, 3))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ TINY = {"height": 28, "width": 28, "smallest": 28, "largest": 28}
 
 def chosen(facts: Fingerprint, **asked: Any) -> dict[str, Any]:
     paths = {name.replace("__", "."): value for name, value in asked.items()}
-    return {choice.path: choice.value for choice in rules(Choosing(facts, paths))}
+    return {choice.path: choice.value for choice in rules(Choosing(facts, paths), (2,))}
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_colour_and_the_machine_are_used(facts: Facts) -> None:
 
 def test_each_choice_says_why(facts: Facts) -> None:
     for changed in ({}, TINY):
-        assert all(len(c.reason) > 5 for c in rules(Choosing(facts(**changed), {})))
+        assert all(len(c.reason) > 5 for c in rules(Choosing(facts(**changed), {}), (2,)))
 
 
 def test_no_body_is_mirrored_unasked(facts: Facts) -> None:

@@ -153,7 +153,7 @@ def test_other_channels_have_their_own_limits() -> None:
 def test_slices_are_resized_by_themselves() -> None:
     volume = np.stack([chest(seed=s) for s in range(3)])
     how = Preprocessing(size=(32, 32), clip="none", range=(0, 255))
-    whole = prepare(Image.from_numpy(volume), how).array
+    whole = prepare(Image.from_numpy(volume), how.model_copy(update={"depth": 3})).array
     each = [prepare(Image.from_numpy(s), how).array[0, 0] for s in volume]
     assert whole.shape == (1, 3, 32, 32)
     assert np.array_equal(whole[0], np.stack(each))

@@ -56,7 +56,7 @@ def test_an_ensemble_is_the_mean_of_its_members_logits(planned: Any) -> None:
     assert not torch.equal(networks[0].classifier.weight, networks[1].classifier.weight)
 
     def logits(members: list[Any], cases: list[str]) -> Any:
-        where = (study.cache, cases)
+        where = study.dataset(cases)
         each = [
             list(each_prediction(study.task, study.settings, study.plan, [one], where))
             for one in members
@@ -79,7 +79,7 @@ def test_a_frozen_body_stays_as_it_was(planned: Any) -> None:
     run = planned.trained(FROZEN)
     study = study_of(run)
     torch.manual_seed(run.resolved.plan.training.seed)
-    before = build(study.plan, study.task, study.settings).state_dict()
+    before = build(study.plan, study.task, study.settings, None).state_dict()
     after = load_file(run.members[0].weights)
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"classifier.weight", "classifier.bias"}

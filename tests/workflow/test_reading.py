@@ -121,7 +121,7 @@ def test_they_are_split_by_patient_and_not_yet_learned_from(data: Path) -> None:
     with pytest.raises(InputError) as caught:
         workflow.plan(data.with_name("catalog"), {}, out=data.with_name("plan"))
     assert "16 of 16 images are volumes of several slices" in caught.value.problem
-    assert "cannot be learned yet" in str(caught.value.expected)
+    assert "this task does not learn from volumes" in str(caught.value.expected)
 
 
 def test_a_real_size_is_known_from_the_header(tmp_path: Path) -> None:
