@@ -32,6 +32,7 @@ from hounsfield.training.schedule import best_epoch
 # Of epochs that the monitor tells apart by chance only, the latest: the others learned less.
 AS_GOOD = 0.001
 Epochs = Callable[[int, int, dict[str, float]], None]  # done, of, what the log says
+Last = Callable[[nn.Module], None]  # what is yet fitted when the network is trained
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +45,14 @@ class Parts:
     sampling: np.ndarray | None = None  # how often each training case is drawn
 
 
-def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs) -> nn.Module:
+def fit(
+    network: nn.Module,
+    job: Job,
+    parts: Parts,
+    member: Member,
+    said: Epochs,
+    last: Last = lambda _: None,
+) -> nn.Module:
     """Train a member, resuming where it has a checkpoint; its weights lie in `member.weights`."""
     member.path.mkdir(parents=True, exist_ok=True)
     computing(job.plan.training)
@@ -56,6 +64,7 @@ def fit(network: nn.Module, job: Job, parts: Parts, member: Member, said: Epochs
         resume = str(member.checkpoint) if member.checkpoint.exists() else None
         trainer.fit(learner, loader, ckpt_path=resume, weights_only=True)
     best = learner.predictor if not job.plan.training.patience else _best(learner, member)
+    last(best)
     save_weights(best, member)
     return best
 

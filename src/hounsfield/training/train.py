@@ -25,6 +25,7 @@ from hounsfield.preprocessing.table import TableSpec
 from hounsfield.run import Member
 from hounsfield.tasks.contract import Settings, Task
 from hounsfield.training.fit import Parts, fit
+from hounsfield.training.late import weigh_slices
 from hounsfield.training.learner import Job
 from hounsfield.training.study import Study
 
@@ -110,11 +111,18 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
     job = Job(study.task, study.settings, plan, seed, weights, tuple(learns))
     parts = Parts(
         study.dataset(train, targets=True),
-        study.dataset(val),
+        study.dataset(val, targets=True),
         study.truths(val),
         _sampling(strata) if plan.training.balance == "sampling" else None,
     )
-    fit(network, job, parts, member, lambda done, of, line: said(member, done, of, line))
+    fit(
+        network,
+        job,
+        parts,
+        member,
+        lambda done, of, line: said(member, done, of, line),
+        lambda best: weigh_slices(best, job, parts.val, study.run, member),
+    )
 
 
 def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
