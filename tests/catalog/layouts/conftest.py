@@ -178,6 +178,66 @@ def dsb2017(root: Path) -> None:
     table(root / "stage1_sample_submission.csv", ("id", "cancer"), (patients[1], 0.5))
 
 
+def nih(root: Path) -> None:
+    touch(root, "images_001/images/00000001_000.png", "images_002/images/00000002_000.png")
+    names = ("Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age")
+    table(
+        root / "Data_Entry_2017_v2020.csv",
+        (*names, "Patient Gender", "View Position", "OriginalImage[Width", "Height]", ""),
+        ("00000001_000.png", "Cardiomegaly|Emphysema", 0, 1, "058Y", "M", "PA", 2682, 2749, ""),
+        ("00000001_001.png", "No Finding", 1, 1, 58, "M", "AP", 2682, 2749, ""),
+        ("00000002_000.png", "Hernia", 0, 2, 413, "F", "PA", 2500, 2048, ""),
+        ("00000003_000.png", "", 0, 3, 7, "F", "PA", 2500, 2048, ""),
+    )
+    (root / "train_val_list.txt").write_text("00000001_000.png\n00000001_001.png")
+    (root / "test_list.txt").write_text("00000002_000.png\n")
+
+
+def isic(root: Path) -> None:
+    touch(root, *(f"ISIC_2019_Training_Input/ISIC_000000{n}.jpg" for n in (1, 2, 3)))
+    touch(root, "ISIC_2019_Training_Input/ISIC_0000001_superpixels.png", "LICENSE.txt")
+    touch(root, "ISIC_2019_Test_Input/ISIC_0000009.jpg")
+    table(
+        root / "ISIC_2019_Training_GroundTruth.csv",
+        ("image", "MEL", "NV", "BCC", "UNK"),
+        ("ISIC_0000002", "0.0", "1.0", "0.0", "0.0"),
+        ("ISIC_0000001", "1.0", "0.0", "0.0", "0.0"),
+        ("ISIC_0000003", "0.0", "1.0", "0.0", "0.0"),
+        ("ISIC_0000004_downsampled", "0.0", "0.0", "1.0", "0.0"),
+    )
+    table(
+        root / "ISIC_2019_Training_Metadata.csv",
+        ("image", "age_approx", "anatom_site_general", "lesion_id", "sex"),
+        ("ISIC_0000001", "55.0", "anterior torso", "HAM_0000550", "female"),
+        ("ISIC_0000002", "", "", "HAM_0000550", "Unknown"),
+        ("ISIC_0000003", "30.0", "upper extremity", "", "male"),
+    )
+    table(
+        root / "ISIC_2019_Test_Metadata.csv",
+        ("image", "age_approx", "anatom_site_general", "sex"),
+        ("ISIC_0000009", "45.0", "", "male"),
+    )
+
+
+def aptos(root: Path) -> None:
+    touch(root, "train_images/000c1434d8d7.png", "train_images/001639a390f0.png")
+    touch(root, "test_images/0005cfc8afb6.png")
+    table(
+        root / "train.csv",
+        ("id_code", "diagnosis"),
+        ("000c1434d8d7", 2),
+        ("001639a390f0", 4),
+        ("0024cdab0c1e", 0),
+    )
+    table(root / "test.csv", ("id_code",), ("0005cfc8afb6",))
+
+
+def kvasir(root: Path) -> None:
+    for label in ("polyps", "esophagitis", "normal-cecum"):
+        name = "kvasir-dataset-v2"  # as the archive unpacks
+        touch(root, *(f"{name}/{label}/0a{n}e-4f1b-{label[:2]}.jpg" for n in (1, 2)))
+
+
 def medmnist(root: Path) -> None:
     medmnist_file(root / "pneumoniamnist.npz", train=(1, 0, 1), val=(0, 1), test=(1,))
 
@@ -223,6 +283,10 @@ EXAMPLES: dict[str, Build] = {
     "autopet": autopet,
     "brats": brats,
     "dsb2017": dsb2017,
+    "nih-chestxray14": nih,
+    "isic": isic,
+    "aptos": aptos,
+    "kvasir": kvasir,
     "medmnist": medmnist,
     "kaggle-digits": kaggle_digits,
     "video-intervals": video_intervals,

@@ -21,12 +21,20 @@ COUNTS = {
     "autopet": 4,
     "brats": 12,
     "dsb2017": 7,
+    "nih-chestxray14": 4,
+    "isic": 4,
+    "aptos": 3,
+    "kvasir": 6,
     "medmnist": 6,
     "kaggle-digits": 2,
     "video-intervals": 5,
     "table": 3,
     "files": 4,
 }
+
+
+# What a general layout could read, too, and a particular one before it knows better.
+GENERAL = {"class-folders": {"kvasir"}, "table": {"isic", "aptos", "nih-chestxray14"}}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -37,7 +45,7 @@ def test_is_recognised_as_itself(name: str, example: Callable[[str], Path]) -> N
 @pytest.mark.parametrize("name", [name for name in LAYOUTS if name != "files"])
 def test_claims_no_other_example(name: str, example: Callable[[str], Path]) -> None:
     claimed = [other for other in LAYOUTS if layouts.load(name).recognise(example(other))]
-    assert claimed == [name]
+    assert set(claimed) - GENERAL.get(name, set()) == {name}
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
