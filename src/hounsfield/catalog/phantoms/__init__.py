@@ -14,6 +14,7 @@ from hounsfield.errors import UsageError, did_you_mean
 PHANTOMS = {  # name -> module, imported when first needed
     "chest-xray": "hounsfield.catalog.phantoms.chest_xray",
     "pet-ct": "hounsfield.catalog.phantoms.pet_ct",
+    "covid-sources": "hounsfield.catalog.phantoms.covid_sources",
 }
 
 
