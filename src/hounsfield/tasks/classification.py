@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import torch
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit, softmax
-from torch import Tensor
-from torch.nn import functional as F
 
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import Catalog
@@ -24,12 +21,17 @@ from hounsfield.metrics import standard
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
 from hounsfield.metrics.threshold import choose_threshold
-from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
-from hounsfield.preprocessing.warp import Warp
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
+
+if TYPE_CHECKING:  # a bundle predicts without torch
+    import torch
+    from torch import Tensor
+
+    from hounsfield.models.fusion import Forward, Outputs
+    from hounsfield.preprocessing.warp import Warp
 
 Logits = NDArray[np.float64]  # (K,), the prediction of one case
 
@@ -140,12 +142,16 @@ class Classification:
     def targets(
         self, catalog: Catalog, settings: ClassSettings, cache: Cache, cases: Sequence[str]
     ) -> TargetStore:
+        import torch
+
         truths = dict(zip(catalog.cases["case"], self.truths(catalog, settings), strict=True))
         return ClassStore(torch.as_tensor(np.array([truths[case] for case in cases])))
 
     def losses(
         self, network: Forward, batch: Batch, weights: Tensor | None, settings: ClassSettings
     ) -> dict[str, Tensor]:
+        from torch.nn import functional as F
+
         assert isinstance(batch.targets, Classes)
         logits, truth = network(batch.images).float(), batch.targets.values
         if settings.multilabel:
