@@ -66,14 +66,13 @@ def _likelihoods(outputs: Floats, truth: NDArray[np.generic], kind: Outputs) -> 
 
 def _mixture(told: Floats, weights: Floats) -> Floats:
     """Each weight becomes the mean share that its slice has in the probability of the truth."""
-    reached = _mean(_mixed(told, weights))
+    likely = np.exp(told - told.max(1, keepdims=True))  # of each case's best slice
+    mixed = likely @ weights
     for _ in range(STEPS):
-        with np.errstate(divide="ignore"):  # a weight of 0 stays 0
-            shares = np.log(weights) + told
-        weights = np.exp(shares - logsumexp(shares, axis=1, keepdims=True)).mean(0)
+        weights = weights * (likely / mixed[:, None]).mean(0)
         weights = weights / weights.sum()
-        before, reached = reached, _mean(_mixed(told, weights))
-        if reached - before < ENOUGH:
+        before, mixed = mixed, likely @ weights
+        if np.log(mixed / before).mean() < ENOUGH:
             break
     return weights
 
