@@ -14,7 +14,7 @@ from hounsfield.metrics import METRICS, Cases, metric
 def cases() -> Cases:
     rng = np.random.default_rng(1)
     p = rng.random(40)
-    columns = {name: rng.random(40) for name in METRICS}
+    columns = {name: rng.random(40) for name in (*METRICS, "truth", "predicted")}
     return Cases(
         rng.integers(0, 2, 40),
         np.stack([1 - p, p], axis=1),

@@ -25,6 +25,17 @@ METRICS = {  # name -> module with NEEDS and `build(name, class_name)`, imported
     "rsna_score": "hounsfield.metrics.detection",
     "box_sensitivity": "hounsfield.metrics.detection",
     "false_positives": "hounsfield.metrics.detection",
+    "mae": "hounsfield.metrics.regression",
+    "rmse": "hounsfield.metrics.regression",
+    "r2": "hounsfield.metrics.regression",
+    "pearson": "hounsfield.metrics.regression",
+    "spearman": "hounsfield.metrics.regression",
+    "bias": "hounsfield.metrics.regression",
+    "agreement": "hounsfield.metrics.regression",
+    "coverage": "hounsfield.metrics.regression",
+    "kappa": "hounsfield.metrics.ordinal",
+    "grade_error": "hounsfield.metrics.ordinal",
+    "auroc_from": "hounsfield.metrics.ordinal",
 }
 OF_TWO = ("recall", "precision", "f1")  # of each of two classes: the rest is equal or mirrored
 OF_MANY = ("auroc", "recall", "specificity", "precision", "f1", "auprc", "brier")
