@@ -4,8 +4,38 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from hounsfield.preprocessing.columns import Column
 from hounsfield.preprocessing.table import TableSpec
+
+HIDDEN = 16  # units that bend the effect of a number, and let two columns act together
+
+
+def width_of(column: Column) -> int:
+    """How many numbers stand for a category: half as many as there are, 8 at most."""
+    return min(8, (len(column.levels) + column.missing + 1) // 2)
+
+
+class Categories(nn.Module):
+    """The categories of one column as vectors.
+
+    codes (B,): 0 for a category that the training part did not have; it gets the mean vector of
+    those that it had, by their shares, for nothing could be learned of it.
+    """
+
+    shares: Tensor
+
+    def __init__(self, column: Column) -> None:
+        super().__init__()
+        shares = [*column.shares, *([0.0] * column.missing)]  # a missing one has a vector too
+        self.vectors = nn.Parameter(torch.randn(len(shares), width_of(column)))
+        self.register_buffer("shares", torch.tensor(shares))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """(B,) -> (B, width)."""
+        unseen = self.shares @ self.vectors
+        return F.embedding(codes, torch.cat([unseen[None], self.vectors]))
 
 
 class TableEncoder(nn.Module):
@@ -13,16 +43,18 @@ class TableEncoder(nn.Module):
 
     def __init__(self, spec: TableSpec) -> None:
         super().__init__()
-        self.plain = 2 * len(spec.numbers)  # numbers and their flags
-        sizes = [len(column.levels) + 1 for column in spec.categories]
-        self.embeddings = nn.ModuleList(nn.Embedding(n, min(8, (n + 1) // 2)) for n in sizes)
-        self.width = self.plain + sum(min(8, (n + 1) // 2) for n in sizes)
+        self.plain = len(spec.numbers) + len(spec.flags)
+        self.categories = nn.ModuleList(Categories(one) for one in spec.categories)
+        entering = self.plain + sum(width_of(column) for column in spec.categories)
+        self.hidden = nn.Sequential(nn.Linear(entering, HIDDEN), nn.ReLU())
+        self.width = entering + HIDDEN
 
     def forward(self, table: Tensor) -> Tensor:
-        """(B, W) -> (B, width)."""
+        """(B, W) -> (B, width): the columns as they are, and what a small layer makes of them."""
         codes = table[:, self.plain :].long()
-        embedded = [one(codes[:, i]) for i, one in enumerate(self.embeddings)]
-        return torch.cat([table[:, : self.plain], *embedded], 1)
+        embedded = [one(codes[:, i]) for i, one in enumerate(self.categories)]
+        columns = torch.cat([table[:, : self.plain], *embedded], 1)
+        return torch.cat([columns, self.hidden(columns)], 1)
 
 
 class Joined(nn.Module):
@@ -36,6 +68,7 @@ class Joined(nn.Module):
         self.classifier = nn.Linear(width + extra, outputs)
 
     def forward(self, images: Tensor, table: Tensor | None = None) -> Tensor:
+        """(B, C, …) and (B, W) -> (B, K)."""
         features = self.body(images).flatten(1)
         if self.encoder is not None:
             assert table is not None

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from hounsfield.catalog.findings import Finding, counted
 from hounsfield.errors import InputError, UsageError, did_you_mean
+from hounsfield.preprocessing.columns import MOST_TEXT, Column, fitted, numbers, strange, words
+from hounsfield.preprocessing.telling import telling
 
-OWN = ("case", "patient", "patient_known", "inputs", "source", "part")  # of a case; no facts
-
-
-class Column(BaseModel):
-    """One column: its mean and deviation in the training part, or its categories there."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    kind: Literal["number", "category"]
-    mean: float = 0.0
-    std: float = 1.0
-    levels: tuple[str, ...] = ()
+OWN = {  # columns of a case that are no fact about it
+    "case": "names the case",
+    "patient": "names the person",
+    "patient_known": "says how the patient is known",
+    "inputs": "names the images",
+    "source": "says where a case comes from, which no one asks of a new one",
+    "part": "says who trains and who tests",
+}
+FARTHEST = 10.0  # standard deviations: 9999 for "not known" must not drown the image
+NAMED = 3  # cases, in an error
 
 
 class TableSpec(BaseModel):
@@ -39,15 +38,27 @@ class TableSpec(BaseModel):
         """What these columns hold in the training part.
 
         Raises:
-            UsageError: there is no such column. InputError: a column says nothing.
+            UsageError: there is no such column, one comes twice or identifies people.
+            InputError: a column is empty, the same everywhere, or tells single cases apart.
         """
         known = [name for name in cases.columns if name not in OWN]
         for name in names:
+            if name in OWN:
+                raise UsageError(
+                    f"the column {name!r} {OWN[name]}: nothing may be learned from it",
+                    expected=f"of {', '.join(known)}",
+                )
             if name not in known:
                 raise UsageError(
                     f"the cases have no column {name!r}", remedy=did_you_mean(name, known)
                 )
-        return cls(columns=tuple(_column(cases[name]) for name in names))
+        if len(set(names)) < len(names):
+            raise UsageError(f"a column comes twice: {', '.join(names)}", remedy="name each once")
+        return cls(columns=tuple(fitted(cases[name]) for name in names))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
 
     @property
     def numbers(self) -> tuple[Column, ...]:
@@ -57,39 +68,163 @@ class TableSpec(BaseModel):
     def categories(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.kind == "category")
 
-    def encode(self, cases: pl.DataFrame) -> NDArray[np.float32]:
-        """A row a case: standardised numbers, whether each is missing, then categories' codes.
+    @property
+    def flags(self) -> tuple[Column, ...]:
+        """The numbers that were missing for some training case, so that a flag could be learned."""
+        return tuple(column for column in self.numbers if column.missing)
 
-        A missing number is 0 after standardising, its flag 1. A category's code is its place
-        among the levels from 1; 0 is a missing or unseen one.
+    def encode(self, cases: pl.DataFrame) -> NDArray[np.float32]:
+        """A row a case: standardised numbers, flags of the missing ones, categories' codes.
+
+        A missing number is 0 after standardising (the training part's mean), and its flag is 1
+        where the training part missed some too. A category's code is its place among the levels
+        from 1; a missing one comes after the last level, where the training part missed some
+        too; 0 is an unseen one.
+
+        Raises:
+            InputError: a column is not there.
         """
-        values = [_standardised(cases[column.name], column) for column in self.numbers]
-        missing = [np.isnan(value) for value in values]
+        self._there(cases)
+        values = {column.name: _standardised(cases[column.name], column) for column in self.numbers}
+        flags = [np.isnan(values[column.name]) for column in self.flags]
         codes = [_codes(cases[column.name], column) for column in self.categories]
-        parts = [*(np.nan_to_num(value) for value in values), *missing, *codes]
+        parts = [*(np.nan_to_num(value) for value in values.values()), *flags, *codes]
         return np.stack([np.asarray(part, np.float32) for part in parts], axis=1)
 
+    def one_hot(self, encoded: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Encoded rows with a column of 0 and 1 for each level, for models without embeddings."""
+        plain = len(self.numbers) + len(self.flags)
+        parts = [encoded[:, :plain]]
+        for i, column in enumerate(self.categories):
+            sizes = np.arange(1, len(column.levels) + column.missing + 1)
+            parts.append((encoded[:, plain + i, None] == sizes).astype(np.float32))
+        return np.concatenate(parts, axis=1).astype(np.float64)
 
-def _column(values: pl.Series) -> Column:
-    known = values.drop_nulls()
-    if known.is_empty():
-        raise InputError(
-            f"the column {values.name!r} is empty in the whole training part",
-            remedy="leave it out of --model.table",
-        )
-    if values.dtype.is_numeric():
-        std = float(known.cast(pl.Float64).std() or 0.0)  # type: ignore[arg-type]
-        mean = float(known.cast(pl.Float64).mean())  # type: ignore[arg-type]
-        return Column(name=values.name, kind="number", mean=mean, std=std or 1.0)
-    levels = tuple(sorted(known.cast(pl.String).unique().to_list()))
-    return Column(name=values.name, kind="category", levels=levels)
+    def check(self, cases: pl.DataFrame) -> None:
+        """Refuse other cases whose table is not like the training part's.
+
+        Raises:
+            InputError: a column is not there, is empty though no training case missed it, or
+                holds text where numbers were. No value is told: it may identify a person.
+        """
+        self._there(cases)
+        for column in self.columns:
+            texts = words(cases[column.name])
+            if not any(texts) and not column.missing and texts:
+                raise InputError(
+                    f"none of the {counted(len(texts), 'case')} has {column.name!r}, which the "
+                    "model needs beside the image",
+                    expected=f"a table with {', '.join(self.names)}",
+                    remedy="a CSV beside the images with the columns path, "
+                    f"{', '.join(self.names)} (`hounsfield layouts table`)",
+                )
+            odd = strange(cases[column.name]) if column.kind == "number" else []
+            if len(odd) > MOST_TEXT * sum(map(bool, texts)):
+                shown = ", ".join(cases["case"][row] for row in odd[:NAMED])
+                more = ", …" if len(odd) > NAMED else ""
+                raise InputError(
+                    f"{column.name!r} holds text in {len(odd)} of {counted(len(texts), 'case')}, "
+                    f"where the training part has numbers ({shown}{more})",
+                    expected="numbers like 61.5, or nothing where it is not known",
+                    remedy="put those rows right, then index again",
+                )
+
+    def unlike(self, cases: pl.DataFrame) -> list[str]:
+        """For each case, how its table differs from the training part's; empty if it does not."""
+        self._there(cases)
+        columns = [_unlike(cases[column.name], column) for column in self.columns]
+        return ["; ".join(filter(None, row)) for row in zip(*columns, strict=True)]
+
+    def findings(
+        self, cases: pl.DataFrame, labels: Sequence[str] | None = None
+    ) -> tuple[Finding, ...]:
+        """What is worth knowing of the columns in the training part; `labels` are its cases'."""
+        found: list[Finding] = []
+        for column in self.columns:
+            values = cases[column.name]
+            found += _noticed(column, values)
+            if labels is not None and telling(column, values, labels):
+                found.append(_leak(column, len(labels)))
+        return tuple(found)
+
+    def _there(self, cases: pl.DataFrame) -> None:
+        absent = [name for name in self.names if name not in cases.columns]
+        if absent:
+            raise InputError(
+                f"the table has no column {absent[0]!r}",
+                expected=f"{', '.join(self.names)}, as in the training data",
+                remedy="index data that have these columns, under the same names",
+            )
 
 
 def _standardised(values: pl.Series, column: Column) -> NDArray[np.float64]:
-    numbers = values.cast(pl.Float64).to_numpy().astype(np.float64)
-    return (numbers - column.mean) / column.std
+    """(N,) in standard deviations from the training part's mean; NaN where one is missing."""
+    found = (numbers(values) - column.mean) / column.std
+    return np.clip(found, -FARTHEST, FARTHEST)
 
 
 def _codes(values: pl.Series, column: Column) -> NDArray[np.int64]:
     rank = {level: i for i, level in enumerate(column.levels, start=1)}
-    return np.array([rank.get(value, 0) for value in values.cast(pl.String).to_list()], np.int64)
+    if column.missing:
+        rank[""] = len(column.levels) + 1
+    return np.array([rank.get(text, 0) for text in words(values)], np.int64)
+
+
+def _unlike(values: pl.Series, column: Column) -> list[str]:
+    """No value is told: it may be of one person alone."""
+    texts = words(values)
+    if column.kind == "category":
+        known = {*column.levels, ""}
+        told = ["" if text in known else f"{column.name} of an unseen category" for text in texts]
+    else:
+        beyond = (column.low, column.high)
+        told = [
+            f"{column.name} {'below' if x < beyond[0] else 'above'} the training data's"
+            if not np.isnan(x) and not beyond[0] <= x <= beyond[1]
+            else ""
+            for x in numbers(values)
+        ]
+        for row in strange(values):
+            told[row] = f"{column.name} is no number"
+    if column.missing:
+        return told
+    return [
+        one if text else f"{column.name} missing" for one, text in zip(told, texts, strict=True)
+    ]
+
+
+def _noticed(column: Column, values: pl.Series) -> list[Finding]:
+    """Values that count as missing, and what a column may be instead of a fact."""
+    name, total = column.name, len(values)
+    odd = strange(values) if column.kind == "number" else []
+    found = []
+    if odd:
+        text = f"{counted(len(odd), 'value')} of {name} of {total:,} training cases are texts"
+        text += " and count as missing"
+        found.append(Finding(kind="table-text", severity="warning", text=text))
+    if column.missing:
+        gone = total - sum(map(bool, words(values)))
+        text = f"{name} is missing for {gone:,} of {total:,} training cases; the network is told so"
+        found.append(Finding(kind="table-missing", severity="info", text=text))
+    if column.kind == "number" and _numbered(values):
+        text = f"each training case has another whole number as its {name}: is it a number of "
+        text += "a file or a person?"
+        remedy = f"if so, leave {name} out of --table"
+        found.append(Finding(kind="table-number", severity="warning", text=text, remedy=remedy))
+    return found
+
+
+def _numbered(values: pl.Series) -> bool:
+    found = numbers(values)
+    whole = not np.isnan(found).any() and bool((found == np.round(found)).all())
+    return whole and len(found) > 20 and len(set(found.tolist())) == len(found)
+
+
+def _leak(column: Column, total: int) -> Finding:
+    return Finding(
+        kind="table-leak",
+        severity="warning",
+        text=f"{column.name} alone tells the label of the {total:,} training cases: it may have "
+        "been made from the label, or be known only after the diagnosis",
+        remedy=f"if a new case would not have it, leave {column.name} out of --table",
+    )
