@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,19 @@ ENSEMBLE = {"training.folds": 2, "training.seeds": 2, "training.epochs": 2}
 FROZEN = {"training.freeze": "body", "training.ema": 0.0}
 
 
-def test_class_weights_are_inverse_frequencies(tiny_run: Run) -> None:
+def test_class_weights_are_those_of_the_training_part(tiny_run: Run) -> None:
     study = study_of(tiny_run)
-    weights = _class_weights(["0"] * 30 + ["1"] * 10, study)
-    assert weights is not None
-    assert weights.tolist() == pytest.approx([40 / (2 * 30), 40 / (2 * 10)])
+
+    def weights(**plan: Any) -> Any:
+        training = study.plan.training.model_copy(update=plan)
+        changed = study.plan.model_copy(update={"training": training})
+        return _class_weights(tiny_run.split.cases("train"), replace(study, plan=changed))
+
+    assert weights(balance="weights").tolist() == pytest.approx([60 / (2 * 40), 60 / (2 * 20)])
+    assert weights(balance="none") is None
+    rare = [(1 - 0.9) / (1 - 0.9**n) for n in (40, 20)]
+    expected = [2 * one / sum(rare) for one in rare]
+    assert weights(balance="effective", beta=0.9).tolist() == pytest.approx(expected)
     share = _sampling(["0"] * 30 + ["1"] * 10)
     assert share[:30].sum() == pytest.approx(share[30:].sum())
 

@@ -85,8 +85,13 @@ class TrainingPlan(Section):
     )
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that warm up")
     patience: int = Field(0, ge=0, description="epochs without gain before stopping; 0: never")
-    balance: Literal["weights", "sampling", "none"] = Field(
-        "weights", description="rare classes: weighed in the loss, drawn more often, or left"
+    balance: Literal["weights", "effective", "sampling", "none"] = Field(
+        "weights",
+        description="rare classes: weighed in the loss by inverse frequency or inverse effective "
+        "number, drawn more often, or left",
+    )
+    beta: float = Field(
+        0.999, ge=0, lt=1, description="balance=effective: 0 weighs none, near 1 as weights do"
     )
     freeze: Literal["none", "body"] = Field("none", description="body: only the head learns")
     ema: float = Field(0.998, ge=0, lt=1, description="decay of the averaged weights; 0: none")
@@ -113,6 +118,10 @@ class EvaluationPlan(Section):
     threshold: str = Field("youden", description="youden, or sensitivity:0.95, or 0.5")
     calibrate: bool = Field(True, description="fit the temperature on the validation part")
     mirror: bool = Field(False, description="average with the prediction of the mirrored image")
+    added_value: bool = Field(
+        True,
+        description="with --model.table: train the image alone too, and tell what each adds",
+    )
     resamples: int = Field(2000, ge=100, description="of the bootstrap")
     seed: int = Field(0, ge=0, description="of the bootstrap")
 

@@ -44,6 +44,9 @@ class ClassSettings(Base):
     classes: tuple[str, ...] = Field(description="in the order of the outputs, disease last")
     multilabel: bool = Field(False, description="several findings at once, each yes or no")
     smoothing: float = Field(0.05, ge=0, lt=1, description="label smoothing of the cross-entropy")
+    focal: float = Field(
+        0.0, ge=0, le=10, description="gamma of the focal loss, 2 in its paper; 0: cross-entropy"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +140,7 @@ class Classification:
         return "labels" if settings.multilabel else "classes"
 
     def output_names(self, settings: ClassSettings) -> tuple[str, ...]:
-        return () if settings.multilabel else settings.classes
+        return settings.classes
 
     def targets(
         self, catalog: Catalog, settings: ClassSettings, cache: Cache, cases: Sequence[str]
@@ -150,14 +153,14 @@ class Classification:
     def losses(
         self, network: Forward, batch: Batch, weights: Tensor | None, settings: ClassSettings
     ) -> dict[str, Tensor]:
-        from torch.nn import functional as F
+        from hounsfield.tasks.losses import class_loss, label_loss
 
         assert isinstance(batch.targets, Classes)
         logits, truth = network(batch.images).float(), batch.targets.values
+        focal, smoothing = settings.focal, settings.smoothing
         if settings.multilabel:
-            return {"loss": F.binary_cross_entropy_with_logits(logits, truth.float())}
-        loss = F.cross_entropy(logits, truth, weights, label_smoothing=settings.smoothing)
-        return {"loss": loss}
+            return {"loss": label_loss(logits, truth, weights, focal=focal)}
+        return {"loss": class_loss(logits, truth, weights, smoothing=smoothing, focal=focal)}
 
     def predict(self, network: Forward, images: Tensor, settings: ClassSettings) -> list[Logits]:
         # a GPU of Apple's has no float64

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ from torch import Tensor, nn
 
 from hounsfield.errors import RunError
 from hounsfield.models import load as load_network
-from hounsfield.models import weights as pretrained
+from hounsfield.models import weight_sources
 from hounsfield.models.assemble import Design, assemble, bodies, heads
 from hounsfield.models.memory_format import network_in_format
+from hounsfield.models.weights import load_into
 from hounsfield.plan.asked import under
 from hounsfield.plan.device import check_device, computing
 from hounsfield.plan.resolved import leaves
@@ -24,6 +24,7 @@ from hounsfield.plan.schema import Plan
 from hounsfield.preprocessing.table import TableSpec
 from hounsfield.run import Member
 from hounsfield.tasks.contract import Settings, Task
+from hounsfield.tasks.losses import class_weights, positive_weights
 from hounsfield.training.fit import Parts, fit
 from hounsfield.training.late import weigh_slices
 from hounsfield.training.learner import Job
@@ -107,7 +108,7 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
         network.requires_grad_(False)
         for part in learns:
             part.requires_grad_(True)
-    weights = _class_weights(strata, study) if plan.training.balance == "weights" else None
+    weights = _class_weights(train, study)
     job = Job(study.task, study.settings, plan, seed, weights, tuple(learns))
     parts = Parts(
         study.dataset(train, targets=True),
@@ -126,27 +127,28 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
 
 
 def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
-    source = plan.model.weights
-    if not source:
+    """Weights into all bodies; which layers took them is kept in run.json."""
+    if not plan.model.weights:
         return
-    state = (
-        pretrained.from_hub(plan.model.name)
-        if source == "hub"
-        else pretrained.read_state(Path(source))
-    )
-    for body in bodies(network):
-        matched = pretrained.load_into(body, state, source)
-        study.run.update(pretrained=str(matched))
+    given = weight_sources.weights_of(plan.model.weights, plan.model.name)
+    for body in bodies(network):  # alike, so that the last one's layers are all's
+        matched = load_into(body, given.state, given.origin)
+    study.run.update(pretrained=str(matched), layers=matched.listed())
 
 
-def _class_weights(strata: Sequence[str], study: Study) -> Tensor | None:
-    """Inverse frequencies, one an output of the task, where its strata are its outputs."""
+def _class_weights(cases: Sequence[str], study: Study) -> Tensor | None:
+    """One an output of the task, where its strata are its outputs."""
     names = study.task.output_names(study.settings)
-    if not names:
+    plan = study.plan.training
+    if not names or plan.balance not in ("weights", "effective"):
         return None
-    counts = Counter(strata)
-    values = [len(strata) / (len(names) * max(1, counts[name])) for name in names]
-    return torch.tensor(values, device=study.plan.training.device)
+    if study.task.kind_of_outputs(study.settings) == "labels":
+        marks = np.stack(study.truths(cases))
+        values = positive_weights(marks, plan.balance, plan.beta)
+    else:
+        counts = Counter(study.strata(cases))
+        values = class_weights([counts[name] for name in names], plan.balance, plan.beta)
+    return torch.tensor(values, dtype=torch.float32, device=plan.device)
 
 
 def _sampling(strata: Sequence[str]) -> np.ndarray:
