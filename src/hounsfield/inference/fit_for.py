@@ -13,12 +13,14 @@ from hounsfield.tasks.contract import Settings, Task
 
 
 def check_fit(run: Run, catalog: Catalog) -> None:
-    """Refuse data with other channels or slices than the run learned from.
+    """Refuse data with other channels, slices or tables than the run learned from.
 
     Raises:
         InputError: what differs, and what was expected.
     """
-    learned = run.fingerprint
+    learned, table = run.fingerprint, run.table
+    if table is not None:
+        table.check(catalog.cases)
     names = {tuple(one["channel"] for one in inputs) for inputs in catalog.cases["inputs"]}
     for channels in sorted(names - {learned.channels}):
         raise InputError(

@@ -35,7 +35,8 @@ def predict_new(study: Study, out: Path, tell: Progress) -> Path:
     networks = [trained(member, study) for member in study.run.members]
     cases = study.catalog.cases["case"].to_list()
     ranges = Ranges.model_validate_json(study.run.ranges_file.read_bytes())
-    unlike = ranges.check(study.catalog, study.cache, cases)
+    found_unlike = ranges.check(study.catalog, study.cache, cases), study.unlike_table(cases)
+    unlike = ["; ".join(filter(None, both)) for both in zip(*found_unlike, strict=True)]
     found = _each(study, networks, cases, tell)
     done = Predicted(cases, ["new"] * len(cases), found, study.truths(cases), unlike)
     return write_predictions(

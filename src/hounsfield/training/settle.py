@@ -56,11 +56,22 @@ def settle(
     resolved = amend(resolved, _statistics(resolved, cache, training))
     columns = resolved.plan.model.table
     table = TableSpec.fit(readable.select(training).cases, columns) if columns else None
+    if table is not None:
+        findings = (*findings, *_of_table(table, resolved, readable, training))
     if any(resolved.choices[path].by == "default" for path in MEASURED):
         tell("measuring speed", 0, None)
         resolved = amend(resolved, _speed(resolved, readable, (cache, training), table))
     ranges = Ranges.of(readable, cache, training)
     return Settled(resolved, readable, split, ranges, table, findings)
+
+
+def _of_table(
+    table: TableSpec, resolved: Resolved, catalog: Catalog, cases: list[str]
+) -> tuple[Finding, ...]:
+    """What is noticed of the table's columns in the training part."""
+    task, settings = load_task(resolved.plan.task.name), task_settings(resolved.plan)
+    part = catalog.select(cases)
+    return table.findings(part.cases, task.strata(part, settings))
 
 
 def _statistics(resolved: Resolved, cache: Cache, cases: list[str]) -> Iterator[Choice]:

@@ -60,12 +60,21 @@ class Study:
         )
         return CaseDataset(self.cache, cases, store, self._table(cases))
 
+    def unlike_table(self, cases: Sequence[str]) -> list[str]:
+        """For each case, how its table differs from the training part's; empty where alike."""
+        spec = self.run.table
+        return [""] * len(cases) if spec is None else spec.unlike(self._rows(cases))
+
     def _table(self, cases: Sequence[str]) -> NDArray[np.float32] | None:
         spec = self.run.table
         if spec is None:
             return None
+        return spec.encode(self._rows(cases))
+
+    def _rows(self, cases: Sequence[str]) -> pl.DataFrame:
+        """The rows of these cases, in this order."""
         order = pl.DataFrame({"case": list(cases)}, schema={"case": pl.String})
-        return spec.encode(order.join(self.catalog.cases, on="case", maintain_order="left"))
+        return order.join(self.catalog.cases, on="case", how="left", maintain_order="left")
 
     def truths(self, cases: Sequence[str]) -> list[Any]:
         """The truths of these cases, in this order."""

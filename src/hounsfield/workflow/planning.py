@@ -92,9 +92,11 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.split import labelled, split_labelled, unlabelled
     from hounsfield.plan.stored import stored_split
+    from hounsfield.plan.tables import check_table
 
     task, settings, usable = labelled(catalog, asked)
     check_inputs(usable, task.DIMENSIONS)
+    check_table(usable, task, asked)
     strata = task.strata(usable, settings)
     with watch.stage("split"):
         stored, told = stored_split(usable, asked)
