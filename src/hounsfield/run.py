@@ -7,7 +7,8 @@ RUN/run.json              format version, status, software, times, where the cat
     data/                 the three tables, split.parquet, findings.json, fingerprint.json
     members/f0-s0/        checkpoint.pt, weights.safetensors, metrics.jsonl
     predictions/NAME/     predictions.csv and the task's own files
-    evaluations/NAME/     evaluation.json, figures, report.html
+    evaluations/NAME/     evaluation.json, figures, report.html; added_value.json of a table
+    parts/image/          the same run without the table, where there is one
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from hounsfield.tasks.contract import Calibration
 VERSION = 1
 # What a run writes, and all that --overwrite deletes
 PARTS = ("run.json", "lock", "plan.yaml", "plan.resolved.yaml", "calibration.json")
-FOLDERS = ("data", "figures", "members", "predictions", "evaluations")
+FOLDERS = ("data", "figures", "members", "predictions", "evaluations", "parts")
 PACKAGES = ("hounsfield", "torch", "lightning", "timm", "numpy", "scipy", "polars", "pydicom")
 M = TypeVar("M", bound=BaseModel)
 Status = Literal["planned", "training", "trained", "finished"]
@@ -246,6 +247,22 @@ class Run:
         save_model(self.path / "data/table.json", spec)
 
     @property
+    def adds(self) -> bool:
+        """Is it to be told what the image adds to the table, and the table to the image?"""
+        plan = self.resolved.plan
+        return bool(plan.model.table) and plan.evaluation.added_value
+
+    @property
+    def added_value_file(self) -> Path:
+        """What the image and the table add to each other, on the test part."""
+        return self.evaluation("test") / "added_value.json"
+
+    @property
+    def image_alone(self) -> Path:
+        """The folder of the same run without the table."""
+        return self.path / "parts" / "image"
+
+    @property
     def findings(self) -> tuple[Finding, ...]:
         path = self.path / "data/findings.json"
         try:
@@ -294,6 +311,7 @@ class Run:
         """
         found = [self.evaluation(name) / "evaluation.json" for name in self._measured()]
         made = self.predicted and all(file.exists() for file in found)
+        made &= self.added_value_file.exists() or not self.adds
         return made and self.report().exists() and self.catalog.cases.height > 0
 
     def _measured(self) -> list[str]:

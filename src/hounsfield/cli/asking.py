@@ -78,7 +78,7 @@ def _given(flags: Any) -> Iterator[tuple[str, Any]]:
                 for key, word in value.items():
                     yield f"{name}.{field.name}.{key}", _listed(word)
             elif value is not None:
-                yield f"{name}.{field.name}", _apart(value)
+                yield f"{name}.{field.name}", apart(value)
 
 
 def _listed(word: str) -> str | tuple[str, ...]:
@@ -86,7 +86,7 @@ def _listed(word: str) -> str | tuple[str, ...]:
     return tuple(part.strip() for part in word.strip("[]()").split(",")) if "," in word else word
 
 
-def _apart(value: Any) -> Any:
+def apart(value: Any) -> Any:
     """A flag of several words takes them with spaces or commas between: age,sex is two."""
     if not (isinstance(value, tuple) and all(isinstance(word, str) for word in value)):
         return value

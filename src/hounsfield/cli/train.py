@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hounsfield.cli.asking import Flags, asked
+from hounsfield.cli.asking import Flags, apart, asked
 
 
 def train(
@@ -16,6 +16,7 @@ def train(
     task: str | None = None,
     folds: int | None = None,
     seeds: int | None = None,
+    table: str | None = None,
     resume: Path | None = None,
     overwrite: bool = False,
     keep_ids: bool = False,
@@ -40,6 +41,8 @@ def train(
         Cross-validation with this many folds.
     seeds
         Networks a fold, ensembled.
+    table
+        Columns that join the image's features, e.g. age,sex; the report says what each adds.
     resume
         Go on with this run, which was stopped.
     overwrite
@@ -53,9 +56,8 @@ def train(
     from hounsfield.errors import UsageError
 
     watch = Terminal()
-    values = asked(
-        flags, plan, {"task.name": task, "training.folds": folds, "training.seeds": seeds}
-    )
+    short = {"task.name": task, "training.folds": folds, "training.seeds": seeds}
+    values = asked(flags, plan, short | {"model.table": None if table is None else apart((table,))})
     if resume is not None:
         if data is not None or values:
             raise UsageError(
