@@ -50,6 +50,9 @@ def _preprocessing(choosing: Choosing) -> Iterator[Choice]:
         yield Choice("preprocessing.size", (224, 224), why)
     if facts.colour:
         yield Choice("preprocessing.colour", True, "the pictures are in colour")
+    if facts.colour and not facts.tiny:
+        why = "a camera's dark surround tells of the camera; without one, nothing is cut"
+        yield Choice("preprocessing.crop", "field", why)
 
 
 def _volumes(choosing: Choosing, dimensions: tuple[int, ...]) -> Iterator[Choice]:

@@ -21,6 +21,7 @@ from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 from hounsfield.memory import keep_buffers
 from hounsfield.preprocessing.contract import Preprocessing
+from hounsfield.preprocessing.field import crop_of
 from hounsfield.preprocessing.packs import Entry, PackWriter, coded, quantised, restored
 from hounsfield.preprocessing.prepare import prepare, prepare_mask
 from hounsfield.preprocessing.statistics import Moments
@@ -46,7 +47,7 @@ class Item:
 def fingerprint(settings: Preprocessing) -> str:
     """A name for the settings that change pixels, and the code and decoders that make them."""
     chosen = settings.model_dump(
-        include={"size", "fit", "colour", "clip", "slices", "depth", "slice_at"}
+        include={"size", "fit", "crop", "colour", "clip", "slices", "depth", "slice_at"}
     )
     extra = {"percentile": "percentiles", "window": "window", "none": "range"}[settings.clip]
     chosen[extra] = getattr(settings, extra)
@@ -55,7 +56,7 @@ def fingerprint(settings: Preprocessing) -> str:
 
 
 def _modules() -> list[Path]:
-    ours = "contract settings intensity slices resize prepare statistics packs making"
+    ours = "contract settings field intensity slices resize prepare statistics packs making"
     own = [Path(__file__).with_name(f"{name}.py") for name in ours.split()]
     own += [Path(image.__file__), Path(geometry.__file__)]
     rooms = [Path(str(room.__file__)).parent for room in (formats, spatial)]
@@ -119,7 +120,10 @@ def _made(digest: bytes, item: Item, settings: Preprocessing) -> Entry:
         InputError: what cannot be read, or images of one case that do not fit each other.
     """
     images = [formats.read(source) for source in item.inputs]
-    parts = [prepare(one, settings) for one in images]
+    crop = crop_of(images[0], settings)
+    # Of another size, it keeps its own; that is refused below.
+    crops = [crop if one.shape[2:] == images[0].shape[2:] else None for one in images]
+    parts = [prepare(one, settings, mine) for one, mine in zip(images, crops, strict=True)]
     first = parts[0]
     for part in parts[1:]:
         if (part.original, part.array.shape[1]) != (first.original, first.array.shape[1]):

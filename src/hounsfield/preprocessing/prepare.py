@@ -11,6 +11,7 @@ from hounsfield.errors import InputError
 from hounsfield.geometry import Patient, Plane
 from hounsfield.image import Image
 from hounsfield.preprocessing.contract import Prepared, Preprocessing, Summary
+from hounsfield.preprocessing.field import Crop, crop_of
 from hounsfield.preprocessing.intensity import SUMMARY_PERCENTS, as_kernel_type, limits, measured
 from hounsfield.preprocessing.resize import placed, resized
 from hounsfield.preprocessing.slices import picked
@@ -19,8 +20,10 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as in DICOM 
 COLOURS = ("red", "green", "blue")
 
 
-def prepare(image: Image, settings: Preprocessing) -> Prepared:
+def prepare(image: Image, settings: Preprocessing, crop: Crop | None = None) -> Prepared:
     """Colour, slices, clip, scale to [0, 1] and resize in plane: (C, Z, Y, X) on the plan's grid.
+
+    `crop` is what is looked at, by default what the settings say: all of it, or its field.
 
     Shrinking averages with a triangle filter, growing interpolates linearly. fit=pad fills the
     border with 0, the value of the lower limit. NaN pixels become 0 and are counted, infinite
@@ -32,7 +35,8 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
             image has fewer slices than are asked for.
     """
     array, together = _channels(image, settings)
-    array = picked(array, settings)
+    crop = crop or crop_of(image, settings)
+    array = crop.cut(picked(array, settings))
     groups = [slice(None)] if together else [slice(c, c + 1) for c in range(len(array))]
     placement = placed(_plane(array), _spacing(image), settings)
     out = np.zeros((*array.shape[:2], *settings.size), np.float32)
@@ -45,7 +49,8 @@ def prepare(image: Image, settings: Preprocessing) -> Prepared:
     if settings.colour and len(out) == 1:
         out = np.repeat(out, 3, axis=0)
     whole = summaries[0] if len(groups) == 1 else measured(array, SUMMARY_PERCENTS).summary()
-    return Prepared(out, placement.original_from_prepared, placement.original, whole)
+    original_from_prepared = crop.original_from_cut @ placement.original_from_prepared
+    return Prepared(out, original_from_prepared, _plane(image.array), whole)
 
 
 def prepare_mask(image: Image, prepared: Prepared) -> NDArray[np.uint8]:

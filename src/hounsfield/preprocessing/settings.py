@@ -16,6 +16,9 @@ class Preprocessing(BaseModel):
 
     size: tuple[int, int] = Field((224, 224), description="height, width of the network's input")
     fit: Literal["pad", "stretch"] = Field("pad", description="keep the aspect by padding, or not")
+    crop: Literal["none", "field"] = Field(
+        "none", description="field: cut to what a dark surround encloses (retina, endoscopy)"
+    )
     slices: Literal["adjacent", "spread", "resampled"] = Field(
         "adjacent",
         description="of a volume: neighbours, slices spread evenly over it, or all of it "

@@ -47,9 +47,7 @@ def test_one_folder_of_images_and_kaggles_sample(tmp_path: Path, make: SimpleNam
     for name, place in (("sample_labels.csv", "sample/images"), ("Data_Entry_2017.csv", "images")):
         folder = tmp_path / place.replace("/", "-")
         make.touch(folder, f"{place}/00000013_005.png")
-        make.table(
-            folder / name, ("Image Index", "Finding Labels", "Patient ID", "Patient Age"), row
-        )
+        make.table(folder / name, head, row)
         (found,) = nih.entries(folder)
         assert found.source.file.exists()
         assert found.columns["age"] == 60
