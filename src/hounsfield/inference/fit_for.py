@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 
+from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError
+from hounsfield.preprocessing.table import TableSpec
 from hounsfield.run import Run
 from hounsfield.tasks.contract import Settings, Task
 
 
-def check_fit(run: Run, catalog: Catalog) -> None:
-    """Refuse data with other channels, slices or tables than the run learned from.
+class Learned(Protocol):
+    """A run or a bundle, by what it learned from."""
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+    @property
+    def table(self) -> TableSpec | None: ...
+
+
+def check_fit(run: Learned, catalog: Catalog) -> None:
+    """Refuse data with other channels, slices or tables than a run or a bundle learned from.
 
     Raises:
         InputError: what differs, and what was expected.

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from hounsfield.catalog.tables import Catalog
 from hounsfield.preprocessing.cache import Cache
+from hounsfield.preprocessing.contract import Summary
 
 BEYOND = 0.25  # of the training range, to either side, is still alike
 SIDES = 2.0  # times smaller or larger than any training image
+
+
+class Summaries(Protocol):
+    """A cache, or whatever else knows what the images of cases are like."""
+
+    def summary(self, key: str) -> Summary: ...
 
 
 class Ranges(BaseModel):
@@ -40,7 +48,7 @@ class Ranges(BaseModel):
             colours=tuple(sorted({_colour(n) for n in images["channels"].to_list()} - {""})),
         )
 
-    def check(self, catalog: Catalog, cache: Cache, cases: Sequence[str]) -> list[str]:
+    def check(self, catalog: Catalog, cache: Summaries, cases: Sequence[str]) -> list[str]:
         """For each case, how it differs from the training data, in words; empty if it does not."""
         first = catalog.cases.select(
             "case", image=pl.col("inputs").list.first().struct.field("image")
@@ -49,7 +57,7 @@ class Ranges(BaseModel):
         rows = {row["case"]: row for row in known.iter_rows(named=True)}
         return [self._one(rows[case], cache, case) for case in cases]
 
-    def _one(self, row: dict[str, object], cache: Cache, case: str) -> str:
+    def _one(self, row: dict[str, object], cache: Summaries, case: str) -> str:
         said = []
         modality = str(row["modality"] or "")
         if modality not in self.modalities:
