@@ -13,6 +13,7 @@ from hounsfield.errors import UsageError, did_you_mean
 
 PHANTOMS = {  # name -> module, imported when first needed
     "chest-xray": "hounsfield.catalog.phantoms.chest_xray",
+    "ct-lesion": "hounsfield.catalog.phantoms.ct_lesion",
     "pet-ct": "hounsfield.catalog.phantoms.pet_ct",
     "covid-sources": "hounsfield.catalog.phantoms.covid_sources",
 }
