@@ -1,4 +1,4 @@
-"""Pretrained weights: a file's or the hub's, matched by name and shape, never unpickled."""
+"""Pretrained weights: a file's, matched by name and shape, never unpickled."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from hounsfield.errors import InputError
+from hounsfield.models.weight_names import looks_like, spoken, stems
 
 LEAST = 0.8  # of a network's weights must fit, or the file is another network's
+INSIDE = ("state_dict", "model_state_dict", "model")  # where training scripts put the weights
 
 
 @dataclass(frozen=True)
@@ -22,15 +24,26 @@ class Matched:
     """Which layers took weights from a file."""
 
     taken: tuple[str, ...]
-    adapted: tuple[str, ...]  # first layers whose input channels were summed or shared
+    adapted: tuple[str, ...]  # first layers' channels summed or shared; places resampled
     fresh: tuple[str, ...]  # of the network, not in the file or of another shape
     unused: tuple[str, ...]  # of the file
+    names: str = "its own"  # the library whose names the file has
 
     def __str__(self) -> str:
         return (
             f"{len(self.taken)} layers' weights taken, {len(self.adapted)} adapted to the "
             f"channels, {len(self.fresh)} start fresh, {len(self.unused)} of the file unused"
         )
+
+    def listed(self) -> dict[str, Any]:
+        """All lists, as run.json keeps them."""
+        return {
+            "names": self.names,
+            "taken": list(self.taken),
+            "adapted": list(self.adapted),
+            "fresh": list(self.fresh),
+            "unused": list(self.unused),
+        }
 
 
 def read_state(file: Path) -> dict[str, Tensor]:
@@ -68,69 +81,79 @@ def read_state(file: Path) -> dict[str, Tensor]:
 def load_into(network: nn.Module, state: Mapping[str, Tensor], file: str | Path) -> Matched:
     """Copy what fits by name and shape; a first layer with other channels is summed or shared.
 
+    Names of timm, torchvision, torchxrayvision and efficientnet_pytorch are understood. Nothing
+    is copied where anything is refused.
+
     Raises:
-        InputError: too little of the network fits: they are another one's.
+        InputError: too little of the network fits: they are another one's; or a weight that
+            would be taken is not a finite number.
     """
     own = network.state_dict()
-    stem = next((name for name, tensor in own.items() if tensor.ndim >= 4), None)
-    given = {name if name in own else _plain(name): tensor for name, tensor in state.items()}
-    taken: list[str] = []
-    adapted: list[str] = []
+    said = spoken(state, network)
+    first = stems(network)
+    taken: dict[str, Tensor] = {}
+    adapted: dict[str, Tensor] = {}
     for name, tensor in own.items():
-        if name not in given:
+        new = said.state.get(name)
+        if new is None:
             continue
-        new = given[name]
         if new.shape == tensor.shape:
-            taken.append(name)
-        elif name == stem and _without_channels(new) == _without_channels(tensor):
-            # The sum rule: a grey image then gives what three equal channels gave.
-            new = new.sum(1, keepdim=True).repeat_interleave(tensor.shape[1], 1) / tensor.shape[1]
-            adapted.append(name)
-        else:
-            continue
-        tensor.copy_(new)
-    share = sum(own[name].numel() for name in (*taken, *adapted)) / _size(own)
-    if share < LEAST:
-        raise InputError(
-            f"only {share:.0%} of the network's weights are in the file",
-            file=file,
-            expected=f"at least {LEAST:.0%}, with names like {next(iter(own))}",
-            remedy="check that --model.name is the network that the file was saved from",
-        )
-    fresh = [name for name in own if name not in taken and name not in adapted]
-    unused = [name for name in given if name not in own]
-    return Matched(tuple(taken), tuple(adapted), tuple(fresh), tuple(unused))
+            resampled = name in state and state[name].shape != new.shape
+            (adapted if resampled else taken)[name] = new
+        elif name in first and _without_channels(new) == _without_channels(tensor):
+            adapted[name] = with_channels(new, tensor.shape[1])
+    fitting = taken | adapted
+    if (share := _size(own, fitting) / max(1, _size(own, own))) < LEAST:
+        raise _another(state, own, share, file)
+    _check_finite(fitting, file)
+    for name, new in fitting.items():
+        own[name].copy_(new)
+    fresh = tuple(name for name in own if name not in fitting)
+    unused = tuple(name for name in said.state if name not in own)
+    return Matched(tuple(taken), tuple(adapted), fresh, unused, said.dialect)
 
 
-def from_hub(name: str) -> dict[str, Tensor]:
-    """timm's pretrained weights, from its cache or the hub.
+def with_channels(weights: Tensor, channels: int) -> Tensor:
+    """A first layer's weights (O, I, …) for other channels: what n equal channels give stays.
 
-    Raises:
-        InputError: the network has none, or there is no hub and nothing in the cache.
+    The sum rule: the weights of all channels are summed, and shared among the new ones.
     """
-    import timm
+    summed = weights.sum(1, keepdim=True)
+    return summed.repeat_interleave(channels, 1) / channels
 
-    if not timm.is_model(name):
+
+def _another(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], share: float, file: str | Path
+) -> InputError:
+    """These are another network's; which, where it can be told."""
+    like = looks_like(state)
+    if like == "cnn":
+        remedy = "they look like a cnn's: --model.name cnn and its run's --model.settings"
+    elif like is not None:
+        remedy = f"they look like {like}'s: --model.name {like}"
+    else:
+        remedy = "check that --model.name is the network that the file was saved from"
+    return InputError(
+        f"only {share:.0%} of the network's weights are in the file",
+        file=file,
+        expected=f"at least {LEAST:.0%}, with names like {next(iter(own), '')}",
+        remedy=remedy,
+    )
+
+
+def _check_finite(fitting: Mapping[str, Tensor], file: str | Path) -> None:
+    bad = [n for n, t in fitting.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
         raise InputError(
-            f"there are no pretrained weights for {name}",
-            expected="a timm network, e.g. --model.name resnet18 --model.weights hub",
-            remedy="leave --model.weights out to train from scratch",
+            f"{len(bad)} layers hold NaN or infinity, the first is {bad[0]}",
+            file=file,
+            expected="finite weights",
+            remedy="take an earlier checkpoint: this one's training had failed",
         )
-    try:
-        network = timm.create_model(name, pretrained=True)
-    except Exception as error:
-        raise InputError(
-            f"no pretrained weights for {name} could be had ({type(error).__name__})",
-            expected="an internet connection, or the weights in the local cache",
-            remedy="give a file with --model.weights FILE, or leave the flag out to train "
-            "from scratch",
-        ) from error
-    state: dict[str, Tensor] = network.state_dict()
-    return state
 
 
-def _size(state: Mapping[str, Tensor]) -> int:
-    return sum(tensor.numel() for tensor in state.values())
+def _size(own: Mapping[str, Tensor], names: Mapping[str, Tensor]) -> int:
+    return sum(own[name].numel() for name in names)
 
 
 def _without_channels(tensor: Tensor) -> tuple[int, ...]:
@@ -138,19 +161,12 @@ def _without_channels(tensor: Tensor) -> tuple[int, ...]:
     return (*tensor.shape[:1], *tensor.shape[2:])
 
 
-def _plain(name: str) -> str:
-    """Without the prefixes that wrappers add."""
-    for prefix in ("module.", "_orig_mod.", "model."):
-        name = name.removeprefix(prefix)
-    return name
-
-
 def _tensors(state: Any, file: Path) -> dict[str, Tensor]:
-    for key in ("state_dict", "model"):
+    for key in INSIDE:
         if isinstance(state, Mapping) and isinstance(state.get(key), Mapping):
             state = state[key]
     tensors = (
-        {k: v for k, v in state.items() if isinstance(v, Tensor)}
+        {str(k): v for k, v in state.items() if isinstance(v, Tensor)}
         if isinstance(state, Mapping)
         else {}
     )

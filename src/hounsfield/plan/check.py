@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 
 from hounsfield.catalog.tables import Catalog
@@ -19,7 +17,7 @@ def check_asked(asked: Asked) -> None:
 
     Raises:
         UsageError: no such task, network, setting of it or device.
-        InputError: no such weights file.
+        InputError: no such weights file, none in the cache, or none on the hub.
     """
     if "task.name" in asked:
         load_task(asked["task.name"])
@@ -29,14 +27,10 @@ def check_asked(asked: Asked) -> None:
         typed(network.Settings, given, "model.settings", asked["model.name"])
     if "training.device" in asked:
         check_device(asked["training.device"])
-    weights = asked.get("model.weights", "")
-    if weights not in ("", "hub") and not Path(weights).is_file():
-        raise InputError(
-            "there is no such weights file",
-            file=weights,
-            expected="a .safetensors or PyTorch file, or hub",
-            remedy="check --model.weights",
-        )
+    if weights := asked.get("model.weights", ""):
+        from hounsfield.models.weight_sources import check_source
+
+        check_source(str(weights), str(asked.get("model.name", "")))
 
 
 def check_inputs(catalog: Catalog, dimensions: tuple[int, ...]) -> None:
