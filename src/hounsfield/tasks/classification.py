@@ -166,6 +166,9 @@ class Classification:
         # a GPU of Apple's has no float64
         return list(network(images).cpu().double().numpy())
 
+    def from_output(self, output: NDArray[np.float64], settings: ClassSettings) -> Logits:
+        return output
+
     def mirrored(self, prediction: Logits, width: int) -> Logits:
         return prediction
 

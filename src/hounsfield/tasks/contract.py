@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -43,6 +43,8 @@ class Calibration(BaseModel):
 
     temperatures: tuple[float, ...] = (1.0,)  # one, or one a label
     thresholds: tuple[float, ...] = ()  # of calibrated probabilities: one, or one a label
+    line: tuple[float, float] = (0.0, 1.0)  # of numbers: intercept and slope
+    margin: float | None = None  # of numbers: half the width of the 95 % prediction interval
     reasons: tuple[str, ...] = ()  # how each was found, in words
 
 
@@ -208,6 +210,20 @@ class Task(Protocol[S, P]):
 
     def metrics(self, settings: S) -> list[Metric]:
         """The first is the headline, and what training watches."""
+        ...
+
+
+@runtime_checkable
+class Exportable(Protocol):
+    """A task that a bundle can hold: a case's prediction is the network's output, made numbers.
+
+    Members and views are averaged before, in the exported graph, and mirroring changes nothing:
+    `combine` is a mean, and `restore` and `mirrored` give what they get. Of such a task nothing
+    that predicts (`truths`, `from_output`, `rows`, `save`, `label`) may import torch.
+    """
+
+    def from_output(self, output: NDArray[np.float64], settings: Any) -> Any:
+        """The prediction of one case from its outputs (K,)."""
         ...
 
 
