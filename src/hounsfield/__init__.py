@@ -41,6 +41,7 @@ _PUBLIC = {
     "report": "hounsfield.workflow",
     "compare": "hounsfield.workflow",
     "loader": "hounsfield.workflow",
+    "leave_out": "hounsfield.workflow",
     "read_case": "hounsfield.workflow",
     "n4": "hounsfield.workflow",
     "quality": "hounsfield.workflow",

@@ -24,6 +24,7 @@ COMMANDS = {
     "report": ("report:report", "Write a run's report again."),
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
     "benchmark": ("benchmark:app", "Public benchmarks, our numbers beside the published ones."),
+    "leave-out": ("leave_out:leave_out", "What a number on merged sources is worth."),
     "n4": ("n4:n4", "Divide an MR volume by its bias field."),
     "quality": ("quality:quality", "Noise, SNR, motion and ghosting of volumes."),
     "vectorise": ("vectorise:vectorise", "Images as a matrix of features, for scikit-learn."),

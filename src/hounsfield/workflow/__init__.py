@@ -8,6 +8,7 @@ Heavy rooms are imported where they are entered, so that help appears at once.
 from hounsfield.workflow.benchmark import benchmark_medmnist
 from hounsfield.workflow.data import audit, beside_run, index, split
 from hounsfield.workflow.infrared import spectra, temperatures
+from hounsfield.workflow.leave_out import LeaveOut, leave_out
 from hounsfield.workflow.measuring import compare, evaluate, predict, report
 from hounsfield.workflow.pet import pet_ct
 from hounsfield.workflow.planning import plan
@@ -17,6 +18,7 @@ from hounsfield.workflow.training import demo, loader, resume, train
 from hounsfield.workflow.vectorising import vectorise
 
 __all__ = [
+    "LeaveOut",
     "audit",
     "benchmark_medmnist",
     "beside_run",
@@ -24,6 +26,7 @@ __all__ = [
     "demo",
     "evaluate",
     "index",
+    "leave_out",
     "loader",
     "n4",
     "pet_ct",

@@ -1,0 +1,191 @@
+"""Can the source be told where no disease is to be seen? A small probe on coarse grey values.
+
+Logistic regression on the pictures as the network gets them, shrunk to 32 by 32, cross-validated
+by patient and by duplicates. Pictures of one class are probed alone, so that the class cannot
+stand for the source (the idea of Maguolo and Nanni 2021, who blacked out the lungs).
+
+All pictures lose the same box: the outline of each one's own lungs would tell the source again,
+by who drew it and how old the patient is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hounsfield.evaluation.estimate import estimates
+from hounsfield.evaluation.sources import Probe
+from hounsfield.metrics import metric
+from hounsfield.metrics.contract import Cases
+
+Pictures = NDArray[np.float32]
+SIDE = 32  # of the shrunk pictures
+BORDER = 0.1  # width of the border, of a side
+CENTRE = (0.12, 0.12, 0.88, 0.88)  # top, left, bottom, right: where lungs lie in a radiograph
+COVERED = 0.02  # a pixel that more of the lungs cover lies in the box
+MARGIN = 0.02  # about the box, of a side
+FOLDS = 5
+FEWEST = 10  # patients of a source
+STRENGTH = 0.01  # of the regression: few pictures, many values
+
+
+@dataclass(frozen=True, eq=False)
+class Probed:
+    """What is probed. small: (N, SIDE, SIDE) of `shrunk`. group: patients and duplicates, N."""
+
+    small: Pictures
+    truth: NDArray[np.str_]
+    source: NDArray[np.str_]
+    group: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Box:
+    """What is blanked, as shares of a side, and how it was found."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+    how: str
+
+
+def probe_sources(probed: Probed, box: Box, seed: int = 0) -> tuple[Probe, ...]:
+    """Whole pictures, all but the lungs, and the border alone; of each class from two sources.
+
+    Where no class comes from two sources, all pictures together: class and source are then one.
+    """
+    looks = {"whole": whole(), "lungs blanked": outside(box), "border": border()}
+    found = []
+    for name, rows in _sets(probed):
+        for look, kept in looks.items():
+            found.append(_probe(probed, rows, (look, name), kept, seed))
+    return tuple(found)
+
+
+def shrunk(pictures: Pictures, side: int = SIDE) -> Pictures:
+    """(N, Y, X) to the means of (N, side, side) cells; a smaller picture repeats its pixels."""
+    for axis in (1, 2):
+        size = pictures.shape[axis]
+        edges = np.arange(side + 1) * size // side
+        cells = np.add.reduceat(pictures, edges[:-1], axis=axis, dtype=np.float32)
+        shape = [1, 1, 1]
+        shape[axis] = side
+        pictures = cells / np.maximum(np.diff(edges), 1).reshape(shape).astype(np.float32)
+    return pictures
+
+
+def lung_box(lungs: list[NDArray[np.bool_]]) -> Box:
+    """The box about what lungs cover; masks of any size, on the frame of the network's input.
+
+    Without masks it is the middle of the picture.
+    """
+    covered = np.zeros((128, 128), np.float32)
+    usable = [mask for mask in lungs if mask.any()]
+    for mask in usable:
+        rows, columns = (np.arange(128) * size // 128 for size in mask.shape)
+        covered += mask[rows][:, columns]
+    if not usable:
+        return Box(*CENTRE, "the middle of each picture, as no source has masks of lungs")
+    inside = covered > COVERED * len(usable)
+    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+    return Box(
+        top=max(float(rows[0]) / 128 - MARGIN, 0.0),
+        left=max(float(columns[0]) / 128 - MARGIN, 0.0),
+        bottom=min(float(rows[-1] + 1) / 128 + MARGIN, 1.0),
+        right=min(float(columns[-1] + 1) / 128 + MARGIN, 1.0),
+        how=f"one box for all pictures, about the lungs in the {len(usable):,} that have masks",
+    )
+
+
+def whole() -> NDArray[np.bool_]:
+    return np.ones((SIDE, SIDE), np.bool_)
+
+
+def outside(box: Box) -> NDArray[np.bool_]:
+    """The cells that lie wholly outside of a box."""
+    kept = whole()
+    top, left = int(box.top * SIDE), int(box.left * SIDE)
+    kept[top : int(np.ceil(box.bottom * SIDE)), left : int(np.ceil(box.right * SIDE))] = False
+    return kept
+
+
+def border() -> NDArray[np.bool_]:
+    kept, width = whole(), max(round(BORDER * SIDE), 1)
+    kept[width:-width, width:-width] = False
+    return kept
+
+
+def _sets(probed: Probed) -> Iterator[tuple[str | None, NDArray[np.int64]]]:
+    """Each class with its pictures from sources that have enough; all, where there is none."""
+    some = False
+    for name in np.unique(probed.truth):
+        rows = _enough(probed, np.flatnonzero(probed.truth == name))
+        if len(rows):
+            some = True
+            yield str(name), rows
+    every = _enough(probed, np.arange(len(probed.truth)))
+    if not some and len(every):
+        yield None, every
+
+
+def _enough(probed: Probed, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The rows of sources with enough patients; none where fewer than two are left."""
+    sources = [
+        name
+        for name in np.unique(probed.source[rows])
+        if len(np.unique(probed.group[rows][probed.source[rows] == name])) >= FEWEST
+    ]
+    kept = rows[np.isin(probed.source[rows], sources)]
+    return kept if len(sources) > 1 else kept[:0]
+
+
+def _probe(
+    probed: Probed,
+    rows: NDArray[np.int64],
+    what: tuple[str, str | None],
+    kept: NDArray[np.bool_],
+    seed: int,
+) -> Probe:
+    names, truth = np.unique(probed.source[rows], return_inverse=True)
+    group = probed.group[rows]
+    chances = _out_of_fold(probed.small[rows][:, kept], truth, group, seed)
+    classes = tuple(map(str, names))
+    cases = Cases(truth.astype(np.int64), chances, chances.argmax(1), classes, group)
+    auroc, accuracy = estimates([metric("auroc"), metric("balanced_accuracy")], cases)
+    look, class_name = what
+    return Probe(
+        look=look,
+        class_name=class_name,
+        sources=classes,
+        auroc=auroc,
+        accuracy=accuracy,
+        chance=1 / len(classes),
+    )
+
+
+def _out_of_fold(
+    values: NDArray[np.float32], truth: NDArray[np.int64], group: NDArray[np.int64], seed: int
+) -> NDArray[np.float64]:
+    """(N, K) probabilities of each row by a regression that saw neither it nor its group."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = np.zeros((len(truth), int(truth.max()) + 1))
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    for train, test in folds.split(values, truth, group):
+        # Rare and common sources weigh the same: what guesses the commonest is at chance.
+        regression = LogisticRegression(C=STRENGTH, max_iter=200, class_weight="balanced")
+        model = make_pipeline(StandardScaler(), regression)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, and regularised
+            model.fit(values[train], truth[train])
+        found[test[:, None], model.classes_[None]] = model.predict_proba(values[test])
+    return found
