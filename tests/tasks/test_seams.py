@@ -34,6 +34,13 @@ PLAN = {
     "training.memory_format": "contiguous",
     "evaluation.resamples": 100,
 }
+OWN = {  # what a task must be told of these data
+    "ordinal": {
+        "task.target": "finding",
+        "task.settings.classes": ("Normal", "No Lung Opacity / Not Normal", "Lung Opacity"),
+    },
+    "regression": {"task.target": "age"},
+}
 FILES = {"segmentation": "masks/*.png"}  # beside the table
 
 
@@ -57,7 +64,7 @@ def test_a_task_goes_the_whole_way(
     out, log = tmp_path / "run", tmp_path / "log"
     job = {
         "verb": "train",
-        "arguments": [chests["home"], {**PLAN, "task.name": name}],
+        "arguments": [chests["home"], {**PLAN, **OWN.get(name, {}), "task.name": name}],
         "keywords": {"out": str(out)},
         "stop": {"call": STEP, "nth": 3},
     }

@@ -14,6 +14,8 @@ TASKS = {
     "classification": "hounsfield.tasks.classification",
     "segmentation": "hounsfield.tasks.segmentation",
     "detection": "hounsfield.tasks.detection",
+    "ordinal": "hounsfield.tasks.ordinal",
+    "regression": "hounsfield.tasks.regression",
 }
 
 
@@ -27,10 +29,16 @@ def load(name: str) -> Task[Any, Any]:
 def follows_from(catalog: Catalog) -> str:
     """The task that a catalog's annotations ask for.
 
+    Values of 0 and 1 are findings; other values are numbers to be predicted, where there is
+    nothing else to learn.
+
     Raises:
         InputError: nothing is annotated.
     """
     kinds = set(catalog.annotations["kind"].unique())
+    values = catalog.annotations["value"].drop_nulls().drop_nans()
+    if kinds == {"value"} and not set(values.unique()) <= {0.0, 1.0}:
+        return "regression"
     for name in TASKS:
         if kinds & set(load(name).ANNOTATIONS):
             return name

@@ -23,6 +23,8 @@ FIGURES = {  # name -> module, imported when first needed
     "roc": "hounsfield.reports.figures.roc",
     "pr": "hounsfield.reports.figures.pr",
     "confusion": "hounsfield.reports.figures.confusion",
+    "agreement": "hounsfield.reports.figures.agreement",
+    "grades": "hounsfield.reports.figures.grades",
     "scores": "hounsfield.reports.figures.scores",
     "plotly_scores": "hounsfield.reports.figures.plotly_scores",
     "reliability": "hounsfield.reports.figures.reliability",
