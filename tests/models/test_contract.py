@@ -34,7 +34,9 @@ def other_size(channels, outputs, size):
 def other_outputs(channels, outputs, size):
     return nn.Sequential(nn.Flatten(), nn.Linear(channels * size[0] * size[1], 5))
 """
-NAMES = (*NETWORKS, "resnet18", "densenet121", "own_network:build")
+# One deep network of each kind stands for its brothers.
+NAMES = ("cnn", "simple-nn", "vgg11", "vgg11_bn", "resnet18", "densenet121", "own_network:build")
+ANY_SIZE = ("cnn", "simple-nn", "own_network:build")
 SHAPES = (Shape(1, 2, (28, 28)), Shape(3, 4, (64, 48)), Shape(1, 3, (224, 224)))
 
 
@@ -42,6 +44,7 @@ SHAPES = (Shape(1, 2, (28, 28)), Shape(3, 4, (64, 48)), Shape(1, 3, (224, 224)))
 def _own(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("own")
     (folder / "own_network.py").write_text(OWN)
+    (folder / "own_volume.py").write_text(OWN.replace("2d", "3d"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield
@@ -60,7 +63,7 @@ def _built(name: str, shape: Shape) -> tuple[Any, nn.Module]:
 
 def _fit(name: str, shape: Shape) -> Shape:
     """Smaller pictures are enlarged for timm's networks, by their choice."""
-    small = name not in (*NETWORKS, "own_network:build") and min(shape.size) < SMALLEST
+    small = name not in ANY_SIZE and min(shape.size) < SMALLEST
     return replace(shape, size=(SMALLEST, SMALLEST)) if small else shape
 
 
@@ -94,6 +97,35 @@ def test_the_layers_for_explanation_are_maps(name: str) -> None:
     )
     module.eval()(torch.zeros(1, 3, 64, 48))
     assert seen[0].ndim == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["cnn", "simple-nn", "own_volume:build", "densenet121-3d", "resnet18-3d"]
+)
+def test_a_network_of_volumes_keeps_its_promises(name: str) -> None:
+    shape = Shape(2, 3, (32, 33, 40))
+    network, module = _built(name, shape)
+    assert 3 in network.dimensions
+    logits = module(torch.randn(2, 2, *shape.size))
+    assert logits.shape == (2, 3)
+    logits.square().sum().backward()
+    assert [n for n, p in module.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert next(network.head(module).parameters()).shape[0] == 3
+    known, seen = dict(module.named_modules()), []
+    for layer in network.layers(module)[-1:]:
+        known[layer].register_forward_hook(lambda *call: seen.append(call[-1]))
+        module.eval()(torch.zeros(1, 2, *shape.size))
+        assert seen[0].ndim == 5
+
+
+def test_every_name_in_the_list_is_there() -> None:
+    from hounsfield.models.monai_3d import RESNET50
+    from hounsfield.models.vgg import VGG19_BN
+
+    for name in NETWORKS:
+        assert load(name).Settings()
+    assert load("resnet50-3d") is RESNET50
+    assert load("vgg19_bn") is VGG19_BN
 
 
 def test_one_image_is_enough_to_predict() -> None:
