@@ -40,6 +40,7 @@ _PUBLIC = {
     "evaluate": "hounsfield.workflow",
     "report": "hounsfield.workflow",
     "compare": "hounsfield.workflow",
+    "compare_fusion": "hounsfield.workflow",
     "loader": "hounsfield.workflow",
     "leave_out": "hounsfield.workflow",
     "read_case": "hounsfield.workflow",

@@ -25,6 +25,10 @@ COMMANDS = {
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
     "benchmark": ("benchmark:app", "Public benchmarks, our numbers beside the published ones."),
     "leave-out": ("leave_out:leave_out", "What a number on merged sources is worth."),
+    "compare-fusion": (
+        "compare_fusion:compare_fusion",
+        "Slices joined in every way: one split, one budget.",
+    ),
     "n4": ("n4:n4", "Divide an MR volume by its bias field."),
     "quality": ("quality:quality", "Noise, SNR, motion and ghosting of volumes."),
     "vectorise": ("vectorise:vectorise", "Images as a matrix of features, for scikit-learn."),

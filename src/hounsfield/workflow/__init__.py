@@ -7,6 +7,7 @@ Heavy rooms are imported where they are entered, so that help appears at once.
 
 from hounsfield.workflow.benchmark import benchmark_medmnist
 from hounsfield.workflow.data import audit, beside_run, index, split
+from hounsfield.workflow.fusion import compare_fusion
 from hounsfield.workflow.infrared import spectra, temperatures
 from hounsfield.workflow.leave_out import LeaveOut, leave_out
 from hounsfield.workflow.measuring import compare, evaluate, predict, report
@@ -23,6 +24,7 @@ __all__ = [
     "benchmark_medmnist",
     "beside_run",
     "compare",
+    "compare_fusion",
     "demo",
     "evaluate",
     "index",
