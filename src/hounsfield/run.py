@@ -8,7 +8,7 @@ RUN/run.json              format version, status, software, times, where the cat
     members/f0-s0/        checkpoint.pt, weights.safetensors, metrics.jsonl
     predictions/NAME/     predictions.csv and the task's own files
     evaluations/NAME/     evaluation.json, figures, report.html; added_value.json of a table
-    parts/image/          the same run without the table, where there is one
+    parts/                image: the same run without its table; table: predictions without images
 """
 
 from __future__ import annotations
@@ -261,6 +261,11 @@ class Run:
     def image_alone(self) -> Path:
         """The folder of the same run without the table."""
         return self.path / "parts" / "image"
+
+    @property
+    def table_alone(self) -> Path:
+        """The folder of the table's own predictions of the test part."""
+        return self.path / "parts" / "table"
 
     @property
     def findings(self) -> tuple[Finding, ...]:

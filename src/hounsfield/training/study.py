@@ -58,14 +58,15 @@ class Study:
         store = (
             self.task.targets(self.catalog, self.settings, self.cache, cases) if targets else None
         )
-        return CaseDataset(self.cache, cases, store, self._table(cases))
+        return CaseDataset(self.cache, cases, store, self.table(cases))
 
     def unlike_table(self, cases: Sequence[str]) -> list[str]:
         """For each case, how its table differs from the training part's; empty where alike."""
         spec = self.run.table
         return [""] * len(cases) if spec is None else spec.unlike(self._rows(cases))
 
-    def _table(self, cases: Sequence[str]) -> NDArray[np.float32] | None:
+    def table(self, cases: Sequence[str]) -> NDArray[np.float32] | None:
+        """The rows of these cases as the network takes them; None where no table joins."""
         spec = self.run.table
         if spec is None:
             return None

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hounsfield.errors import InputError, StorageError, UsageError
 from hounsfield.files import write_text
 from hounsfield.progress import SILENT, Timed, Watch
-from hounsfield.workflow import measuring
+from hounsfield.workflow import added_value, measuring
 from hounsfield.workflow.data import Data, beside_run, cache_of, is_built_in
 from hounsfield.workflow.planning import plan_run
 
@@ -85,6 +85,7 @@ def _to_the_end(run: Run, watch: Watch) -> Study:
     """Plan, train, predict and measure, as far as that is not done."""
     if run.status == "planned":
         plan_run(run, watch)
+        added_value.announce(run, watch)
     elif not run.predicted:
         run.update(status="training")  # files were deleted, to be made again
     study = study_of(run, watch)
@@ -93,6 +94,7 @@ def _to_the_end(run: Run, watch: Watch) -> Study:
         _train(study, watch)
     with watch.stage("evaluate"):
         measuring.evaluate_own(study)
+    added_value.measure(study, watch)
     return study
 
 
