@@ -15,6 +15,7 @@ from hounsfield.evaluation.estimate import Estimate
 from hounsfield.files import whole_file
 from hounsfield.metrics import metric
 from hounsfield.reports import card, facts, figures, limits, method, numbers, page, words
+from hounsfield.reports.added_value import added
 from hounsfield.reports.figures import Figure, Section
 from hounsfield.reports.figures.subgroups import of_headline
 from hounsfield.reports.figures.subgroups import words as group_words
@@ -107,6 +108,8 @@ def contents(view: View) -> dict[str, Any]:
         "cautions": cautions,
         "overall": [line(e, told=cautions) for e in evaluation.overall()],
         "by_class": [line(e) for e in by_class],
+        "added": (shown := added(run) if evaluation.name == "test" else None),
+        "added_arms": [line(e, name) for name, e in shown.arms] if shown else [],
         "methods": {METHODS[e.method] for e in evaluation.overall()},
         "groups": [line(e, group_words(e.group)) for e in of_headline(view)],
         "classes_report": _classes_report(view),
