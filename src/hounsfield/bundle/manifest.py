@@ -84,7 +84,7 @@ class Variant(Part):
     runtime: str
     precision: Precision
     images_per_second: float
-    batch: int
+    batch: int = Field(ge=1, le=1024)
     threads: int
     difference: float  # the largest from PyTorch's fp32, in the reference cases' answers
 

@@ -19,7 +19,8 @@ COMMANDS = {
     "audit": ("audit:audit", "Duplicates, leaks, label conflicts and shortcuts."),
     "plan": ("plan:plan", "What `train` would do, each value with its reason."),
     "train": ("train:train", "From a folder of images to a model and its report."),
-    "predict": ("predict:predict", "Predict new images with a trained run."),
+    "predict": ("predict:predict", "Predict new images with a trained run or a bundle."),
+    "export": ("export:export", "A run as a bundle that predicts without PyTorch."),
     "evaluate": ("evaluate:evaluate", "Measure a run on its test part, or on other data."),
     "report": ("report:report", "Write a run's report again."),
     "compare": ("compare:compare", "Runs on the same cases: paired differences."),
@@ -32,6 +33,7 @@ COMMANDS = {
     "n4": ("n4:n4", "Divide an MR volume by its bias field."),
     "quality": ("quality:quality", "Noise, SNR, motion and ghosting of volumes."),
     "vectorise": ("vectorise:vectorise", "Images as a matrix of features, for scikit-learn."),
+    "featurize": ("featurize:featurize", "Images as features of a network's layer; baselines."),
     "pet-ct": ("pet_ct:pet_ct", "PET in SUV and its CT or MR on one grid."),
     "layouts": ("layouts:layouts", "The public data sets' layouts, and how to get each."),
 }

@@ -7,6 +7,8 @@ Heavy rooms are imported where they are entered, so that help appears at once.
 
 from hounsfield.workflow.benchmark import benchmark_medmnist
 from hounsfield.workflow.data import audit, beside_run, index, split
+from hounsfield.workflow.exporting import export
+from hounsfield.workflow.featurizing import Backbone, featurize
 from hounsfield.workflow.fusion import compare_fusion
 from hounsfield.workflow.infrared import spectra, temperatures
 from hounsfield.workflow.leave_out import LeaveOut, leave_out
@@ -19,6 +21,7 @@ from hounsfield.workflow.training import demo, loader, resume, train
 from hounsfield.workflow.vectorising import vectorise
 
 __all__ = [
+    "Backbone",
     "LeaveOut",
     "audit",
     "benchmark_medmnist",
@@ -27,6 +30,8 @@ __all__ = [
     "compare_fusion",
     "demo",
     "evaluate",
+    "export",
+    "featurize",
     "index",
     "leave_out",
     "loader",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hounsfield.evaluation.evaluate import Tested
     from hounsfield.evaluation.record import Evaluation
     from hounsfield.reports.report import Report
+    from hounsfield.reports.view import View
     from hounsfield.run import Run
     from hounsfield.training.study import Study
 
@@ -37,25 +38,39 @@ def predict(
     out: Data,
     *,
     keep_ids: bool = False,
+    precision: str | None = None,
     watch: Watch = SILENT,
 ) -> Path:
-    """Predictions of new images with the run's own preprocessing, calibration and threshold.
+    """Predictions of new images with the own preprocessing, calibration and threshold of a run
+    or a bundle.
 
-    `paths` are files, folders or one catalog. Returns the path of predictions.csv in `out`.
+    `paths` are files, folders or one catalog. `precision` ("fp32", "int8") is of a bundle.
+    Returns the path of predictions.csv in `out`.
 
     Raises:
-        RunError: the run is not trained. InputError: the data do not fit the run.
+        RunError: the run is not trained, or the bundle is damaged. InputError: the data do not
+            fit it.
     """
+    from hounsfield.bundle.manifest import is_bundle
     from hounsfield.inference.table import read_predictions
 
     out = Path(out)
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
-    opened = _trained(run)
-    catalog = _catalog_for(opened, listed(paths), beside_run(out), keep_ids, watch)
-    study = _on_other_data(opened, catalog, watch)
-    path = _predict(study, out, watch)
-    for sentence in _told(read_predictions(out), opened.calibration.thresholds):
+    if is_bundle(Path(run)):
+        from hounsfield.workflow.exporting import predict_with_bundle
+
+        path, calibration = predict_with_bundle(
+            run, listed(paths), out, keep_ids=keep_ids, precision=precision, watch=watch
+        )
+    else:
+        if precision is not None:
+            raise UsageError("--precision is of a bundle", remedy="`hounsfield export RUN`")
+        opened = _trained(run)
+        catalog = _catalog_for(opened, listed(paths), beside_run(out), keep_ids, watch)
+        path = _predict(_on_other_data(opened, catalog, watch), out, watch)
+        calibration = opened.calibration
+    for sentence in _told(read_predictions(out), calibration.thresholds):
         watch.say(sentence)
     return path
 
@@ -141,13 +156,19 @@ def evaluate_own(study: Study) -> None:
 
 def write_report(study: Study, name: str) -> Path:
     """The report of an evaluation that is made; its path."""
-    from hounsfield.evaluation.record import Evaluation
     from hounsfield.reports.html import write
+
+    return write(view_of(study, name), task_figures=study.task.FIGURES)
+
+
+def view_of(study: Study, name: str) -> View:
+    """A run and one of its evaluations, as reports show them."""
+    from hounsfield.evaluation.record import Evaluation
     from hounsfield.reports.view import View
 
     data = _tested(study, name)
     calibration = study.run.calibration
-    view = View(
+    return View(
         run=study.run,
         evaluation=Evaluation.load(study.run.evaluation(name)),
         cases=data.cases,
@@ -157,7 +178,6 @@ def write_report(study: Study, name: str) -> Path:
         before=study.task.uncalibrated(data.cases, calibration, study.settings),
         folder=study.run.evaluation(name),
     )
-    return write(view, task_figures=study.task.FIGURES)
 
 
 def _predict(study: Study, out: Path, watch: Watch) -> Path:
