@@ -127,7 +127,11 @@ def test_a_loss_that_is_no_number_stops_and_says_where(
         patch.setattr(Classification, "losses", burst)
         with pytest.raises(InputError, match="the loss is nan in epoch 2, batch 3") as caught:
             workflow.resume(path)
-    assert "learning-rate" in str(caught.value)
+    assert "train anew with --training.learning-rate" in str(caught.value)
+    assert "epoch 1 is kept as the checkpoint" in str(caught.value)
+    named = str(caught.value).partition("batch 3 (")[2].partition(", …)")[0].split(", ")
+    assert len(named) == 8
+    assert set(named) < set(Run(path).split.cases("train"))
     assert Run(path).members[0].history().height == 1
     assert predictions(workflow.resume(path)) == planned.reference({})
 

@@ -19,6 +19,7 @@ MEASURED = (  # the epochs by the budget, when the speed is known
     "preprocessing.std",
     "training.precision",
     "training.memory_format",
+    "training.compile",
     "training.epochs",
 )
 

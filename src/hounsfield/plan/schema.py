@@ -100,6 +100,7 @@ class TrainingPlan(Section):
     memory_format: Literal["channels-last", "contiguous"] = Field(
         "channels-last", description="order of a picture in memory: only the speed differs"
     )
+    compile: bool = Field(False, description="by torch.compile: only the speed differs")
     device: Literal["cpu", "cuda", "mps"] = Field("cpu", description="what computes")
     threads: int = Field(1, ge=1, description="of the arithmetic; unasked, one a core")
     workers: int = Field(1, ge=1, description="threads that prepare images; unasked, one a core")
@@ -121,6 +122,9 @@ class EvaluationPlan(Section):
     added_value: bool = Field(
         True,
         description="with --model.table: train the image alone too, and tell what each adds",
+    )
+    views: int = Field(
+        1, ge=0, le=64, description="average over so many views, all but one slightly moved"
     )
     resamples: int = Field(2000, ge=100, description="of the bootstrap")
     seed: int = Field(0, ge=0, description="of the bootstrap")

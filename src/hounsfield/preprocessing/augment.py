@@ -27,6 +27,9 @@ Key = tuple[int, int, int]  # run seed, epoch, row of the catalog
 FLIP, ROTATE, SCALE, STRETCH, SHIFT_X, SHIFT_Y = range(6)
 BRIGHTNESS, CONTRAST, GAMMA, NOISE, BLUR, NOISE_SEED = range(6, 12)
 DRAWS = 12
+# What a picture that is only looked at may be moved by: degrees, and shares
+STILL = {"rotate": 8.0, "scale": 0.08, "stretch": 0.04, "shift": 0.04}
+STILL_KEY = 0x5EE5  # in the place of a run's seed
 BYTE_SUM_STD = math.sqrt(8 * (256**2 - 1) / 12)  # of the sum of eight uniform bytes
 
 
@@ -56,7 +59,7 @@ class Drawn:
 def draw(settings: Augmentation, keys: Sequence[Key], size: tuple[int, int]) -> Drawn:
     """The change of each image, for pictures of `size` (Y, X)."""
     random = _random(keys)
-    uniform = (random >> np.uint64(11)).astype(np.float64) * 2.0**-53  # (B, DRAWS) in [0, 1)
+    uniform = _uniform(random)
     either_way = 2 * uniform - 1
     share = torch.from_numpy(uniform[:, [NOISE, BLUR]]).float()
     tone = torch.from_numpy(either_way[:, [BRIGHTNESS, CONTRAST, GAMMA]]).float()
@@ -69,6 +72,23 @@ def draw(settings: Augmentation, keys: Sequence[Key], size: tuple[int, int]) -> 
         blur=share[:, 1] * settings.blur,
         noise_seeds=torch.from_numpy(random[:, NOISE_SEED].view(np.int64).copy()),
     )
+
+
+def still_views(settings: Augmentation, count: int, size: tuple[int, int]) -> list[Warp]:
+    """The same `count` small movements each time, for every image: maps of one picture each.
+
+    They lie within what training varies and within STILL, and none mirrors.
+    """
+    limits = {name: min(getattr(settings, name), most) for name, most in STILL.items()}
+    small = settings.model_copy(update={**limits, "flip": False})
+    uniform = _uniform(_random([(STILL_KEY, 0, view) for view in range(max(0, count))]))
+    matrices = _drawn_warp(small, uniform, size).input_from_output if count > 0 else ()
+    return [Warp(matrix[None], size) for matrix in matrices]
+
+
+def _uniform(random: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """(B, DRAWS) numbers of 64 bits as such in [0, 1)."""
+    return np.asarray((random >> np.uint64(11)).astype(np.float64) * 2.0**-53)
 
 
 def _random(keys: Sequence[Key]) -> NDArray[np.uint64]:

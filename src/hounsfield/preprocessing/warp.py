@@ -31,6 +31,10 @@ class Warp:
     def to(self, device: torch.device) -> Warp:
         return Warp(self.input_from_output.to(device), self.size)
 
+    def repeated(self, batch: int) -> Warp:
+        """A single map for each picture of a batch."""
+        return Warp(self.input_from_output.expand(batch, -1, -1), self.size)
+
     def grid(self, input_size: tuple[int, ...]) -> Tensor:
         """The sampling grid of `torch.nn.functional.grid_sample`, (B, …, D), align_corners off."""
         axes = len(self.size)

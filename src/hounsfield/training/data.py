@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Raw:
-    """Prepared images in [0, 1], their targets, their rows in the part and in the table.
+    """Prepared images in [0, 1], their targets, their rows in the part and in the table, and what
+    they are called in every table of the run.
 
     Images are (B, C, Y, X), or (B, C, D, Y, X) of several slices; `table` is (B, W).
     """
@@ -32,6 +33,7 @@ class Raw:
     targets: Targets | None
     rows: tuple[int, ...]
     table: Tensor | None = None
+    cases: tuple[str, ...] = ()
 
 
 class CaseDataset(Dataset[Raw]):
@@ -58,7 +60,7 @@ class CaseDataset(Dataset[Raw]):
         flat = images[:, :, 0] if images.shape[2] == 1 else images
         targets = self.targets.batch(rows) if self.targets is not None else None
         table = None if self.table is None else self.table[rows]
-        return Raw(flat, targets, tuple(rows), table)
+        return Raw(flat, targets, tuple(rows), table, tuple(self.cases[row] for row in rows))
 
 
 class EpochSampler(Sampler[int]):

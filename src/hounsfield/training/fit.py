@@ -59,7 +59,7 @@ def fit(
     learner = Learner(network, job)
     sampler = EpochSampler(len(parts.train), job.seed, parts.sampling)
     loader = batches(parts.train, job.plan.training.batch, sampler)
-    with _quiet(), _as_itself(member):
+    with _quiet(), _as_itself(member), _compiled(network, job.plan.training):
         trainer = _trainer(job.plan.training, member, [EpochEnd(parts, member, said)])
         resume = str(member.checkpoint) if member.checkpoint.exists() else None
         trainer.fit(learner, loader, ckpt_path=resume, weights_only=True)
@@ -124,6 +124,7 @@ class EpochEnd(Checkpoint):
     def on_train_epoch_end(self, trainer: Trainer, learner: LightningModule) -> None:
         assert isinstance(learner, Learner)
         plan, epochs = learner.job.plan.training, trainer.current_epoch + 1
+        learner.check_weights()
         line = {"epoch": epochs, **learner.losses(), **self._monitor(learner)}
         line["learning_rate"] = trainer.optimizers[0].param_groups[0]["lr"]
         learner.history.append(line)
@@ -181,6 +182,20 @@ def _best(learner: Learner, member: Member) -> nn.Module:
     state = WholeCheckpoints().load_checkpoint(member.path / "best.pt")
     learner.predictor.load_state_dict(state)
     return learner.predictor
+
+
+@contextmanager
+def _compiled(network: nn.Module, plan: TrainingPlan) -> Iterator[None]:
+    """The network compiled, where the plan says so; its average, a copy, is not."""
+    if not plan.compile:
+        yield
+        return
+    import torch._dynamo
+
+    network.compile(dynamic=False)
+    # A machine without a compiler goes on with a run of another that has one.
+    with torch._dynamo.config.patch(suppress_errors=True):
+        yield
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from hounsfield.training.data import Raw
 from hounsfield.training.ema import Average
 from hounsfield.training.schedule import PLATEAU_PATIENCE, best_epoch, factor, optimizer
 
+MOST_NAMED = 8  # cases of a batch that burst
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -71,12 +73,7 @@ class Learner(LightningModule):
         losses = task.losses(network, self.batch(raw), self.job.weights, settings)
         total = torch.stack(list(losses.values())).sum()
         if not bool(torch.isfinite(total)):
-            where = f"epoch {self.current_epoch + 1}, batch {index + 1}"
-            raise InputError(
-                f"the loss is {float(total.detach())} in {where}",
-                remedy="lower --training.learning-rate, or look for odd images among rows "
-                f"{list(raw.rows)[:8]} of the training part; the last whole epoch is kept",
-            )
+            raise self._burst(f"the loss is {float(total.detach())}", index, raw)
         self._add({name: float(value.detach()) for name, value in losses.items()})
         return total
 
@@ -116,6 +113,30 @@ class Learner(LightningModule):
     def losses(self) -> dict[str, float]:
         """The epoch's mean of each loss."""
         return {name: total / max(1, self._count) for name, total in self._sums.items()}
+
+    def check_weights(self) -> None:
+        """Refuse weights that are no numbers: they must not be saved as a whole epoch's.
+
+        Raises:
+            InputError: a step of the epoch, its last perhaps, burst.
+        """
+        values = [*self.network.parameters(), *self.network.buffers()]
+        if not all(bool(torch.isfinite(v).all()) for v in values if v.is_floating_point()):
+            raise self._burst("a weight is no number", None, None)
+
+    def _burst(self, problem: str, index: int | None, raw: Raw | None) -> InputError:
+        epoch, rate = self.current_epoch, self.job.plan.training.learning_rate
+        where = f"in epoch {epoch + 1}" + ("" if index is None else f", batch {index + 1}")
+        cases = raw.cases if raw else ()
+        named = f" ({', '.join(cases[:MOST_NAMED])}{', …' if len(cases) > MOST_NAMED else ''})"
+        kept = f"epoch {epoch} is kept as the checkpoint" if epoch else "no epoch is whole yet"
+        look = ", or look for odd images in the batch" if raw else ""
+        return InputError(
+            f"{problem} {where}{named if cases else ''}",
+            expected=f"losses that are numbers; {kept}",
+            remedy=f"train anew with --training.learning-rate {rate / 10:.2g}{look}: a run goes "
+            "on with its own plan, so --resume would end here again",
+        )
 
     def watch(self, values: Sequence[float]) -> None:
         """Lower the rate where the monitor has not grown for a while (schedule: plateau)."""

@@ -1,110 +1,145 @@
-"""A short measurement before a run: how fast this network learns here, in each precision."""
+"""A short measurement before a run: how fast this network learns here, in each way."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
 from hounsfield.catalog.fingerprint import Choice
-from hounsfield.models.memory_format import FORMATS, images_in_format, network_in_format
+from hounsfield.models.memory_format import FORMATS
 from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
+from hounsfield.training.room import fits, too_large
+from hounsfield.training.trial import Trial, Way
 
-WARM, TIMED = 2, 4
 GAIN = 1.05  # a change must be this much faster to be worth it
-
-Losses = Callable[[nn.Module, Tensor], Tensor]
+LONG = 300.0  # seconds of training for which compiling, often a minute, may pay
+NO_ROOM = "does not fit into memory"
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Images learned from a second, in one precision and memory format."""
+    """Images learned from a second in one way; 0 where it was not measured, and `note` says why.
 
-    precision: str
-    memory_format: str
-    images: float
+    `setup` is what its first step took longer, in seconds: compiling.
+    """
+
+    way: Way
+    images: float = 0.0
+    setup: float = 0.0
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.precision} {self.memory_format}: {self.images:.0f} images/s"
+        if self.note:
+            return f"{self.way}: {self.note}"
+        setup = f" after {self.setup:.0f} s" if self.way.compile else ""
+        return f"{self.way}: {self.images:.3g} images/s{setup}"
+
+    def seconds(self, images: float) -> float:
+        return self.setup + images / self.images
 
 
-def probe(
-    build: Callable[[], nn.Module],
-    losses: Losses,
-    images: Tensor,
-    plan: TrainingPlan,
-    fixed: Mapping[str, str],
-) -> list[Speed]:
-    """Time training steps on one batch (B, C, Y, X), in every way that the device can.
+def probe(trial: Trial, plan: TrainingPlan, fixed: Mapping[str, str], cases: int) -> list[Speed]:
+    """Time training steps on one batch, in every way that the device can.
 
     `fixed` holds the precision or memory format that is no longer open. Each way: two steps
-    to warm up, four timed, the fastest counts. The network is thrown away.
+    to warm up, four timed, the fastest counts. The network is thrown away. The fastest way is
+    tried compiled too, where training on so many `cases` is long enough.
+
+    Raises:
+        UsageError: the batch fits in no way; it names one that does.
     """
     device = computing(plan)
-    found = []
-    for precision, memory_format in _open_ways(device, fixed):
-        with torch.random.fork_rng():
-            network = build().to(device).train()
-        network = network_in_format(network, memory_format)
-        batch = images_in_format(images.to(device), memory_format)
-        optimizer = torch.optim.SGD(network.parameters(), 1e-6)
-        seconds = [_step(network, losses, batch, optimizer, precision) for _ in range(WARM + TIMED)]
-        found.append(Speed(precision, memory_format, len(images) / min(seconds[WARM:])))
-    return found
+    ways = _open_ways(device, fixed)
+    speeds = [_timed(trial, way, plan) for way in ways]
+    if not any(speed.images for speed in speeds):
+        batch = len(trial.images)
+        raise too_large(batch, trial.largest(ways[0], plan), device.type, plan.accumulate)
+    if "compile" in fixed:
+        return speeds
+    best = _best(speeds)
+    return [*speeds, _compiled(trial, best, plan, _work(best, plan, cases))]
 
 
 def choices(speeds: list[Speed], plan: TrainingPlan, cases: int) -> Iterator[Choice]:
-    """Precision and memory format by speed, and epochs that fit the budget."""
+    """Precision, memory format and compiling by speed, and epochs that fit the budget."""
     evidence = "; ".join(map(str, speeds))
-    best = speeds[0]
-    for speed in speeds[1:]:
-        best = speed if speed.images > GAIN * best.images else best
+    best = _best([speed for speed in speeds if not speed.way.compile])
+    work = _work(best, plan, cases)
+    for speed in speeds:
+        if speed.way.compile and speed.images and speed.seconds(work) * GAIN < best.seconds(work):
+            best = speed
     why = "the fastest of a short measurement before the first step"
-    yield Choice("training.precision", best.precision, why, "measured", evidence)
-    yield Choice("training.memory_format", best.memory_format, why, "measured", evidence)
-    affordable = int(60 * plan.budget * best.images / max(1, cases))
+    way = best.way
+    yield Choice("training.precision", way.precision, why, "measured", evidence)
+    yield Choice("training.memory_format", way.memory_format, why, "measured", evidence)
+    yield Choice("training.compile", way.compile, why, "measured", evidence)
+    affordable = int((60 * plan.budget - best.setup) * best.images / max(1, cases))
     if affordable < plan.epochs:
-        why = f"what {plan.budget:g} minutes allow at {best.images:.0f} images/s"
+        why = f"what {plan.budget:g} minutes allow at {best.images:.3g} images/s"
         yield Choice("training.epochs", max(1, affordable), why, "measured", evidence)
 
 
-def _ways(device: torch.device) -> Iterator[tuple[str, str]]:
+def _best(speeds: list[Speed]) -> Speed:
+    """The first that fits, unless another is faster by a margin."""
+    known = [speed for speed in speeds if speed.images]
+    best = known[0]
+    for speed in known[1:]:
+        best = speed if speed.images > GAIN * best.images else best
+    return best
+
+
+def _work(best: Speed, plan: TrainingPlan, cases: int) -> float:
+    """Images that the run's networks learn from, epoch by epoch, within the budget."""
+    affordable = 60 * plan.budget * best.images
+    return plan.folds * plan.seeds * min(plan.epochs * cases, affordable)
+
+
+def _timed(trial: Trial, way: Way, plan: TrainingPlan) -> Speed:
+    measured: list[tuple[float, float]] = []
+    if not fits(lambda: measured.append(trial.seconds(way, plan))):
+        return Speed(way, note=NO_ROOM)
+    first, fastest = measured[0]
+    return Speed(way, len(trial.images) / fastest, max(0.0, first - fastest) * way.compile)
+
+
+def _compiled(trial: Trial, best: Speed, plan: TrainingPlan, work: float) -> Speed:
+    way = Way(best.way.precision, best.way.memory_format, compile=True)
+    long = best.seconds(work)
+    if long < LONG:
+        return Speed(way, note=f"not tried, for {long:.0f} s of training it does not pay")
+    try:
+        return _timed(trial, way, plan)
+    except Exception as error:  # noqa: BLE001  # of whatever compiler there is, or is not: none fails a run
+        return Speed(way, note=f"not possible here ({_first_line(error)})")
+    finally:
+        import torch._dynamo
+
+        torch._dynamo.reset()
+
+
+def _first_line(error: Exception) -> str:
+    words = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {words[:100]}" if words else type(error).__name__
+
+
+def _ways(device: torch.device) -> Iterator[Way]:
     """The first is the safe one."""
-    yield from (("fp32", memory_format) for memory_format in FORMATS)
+    yield from (Way("fp32", memory_format) for memory_format in FORMATS)
     if device.type == "cuda" and torch.cuda.is_bf16_supported():
-        yield from (("bf16", memory_format) for memory_format in FORMATS)
+        yield from (Way("bf16", memory_format) for memory_format in FORMATS)
     elif device.type == "cpu" and torch.cpu._is_avx512_bf16_supported():
-        yield "bf16", "channels-last"
+        yield Way("bf16", "channels-last")
 
 
-def _open_ways(device: torch.device, fixed: Mapping[str, str]) -> list[tuple[str, str]]:
+def _open_ways(device: torch.device, fixed: Mapping[str, str]) -> list[Way]:
     """Where nothing measured is left, what is fixed alone: the speed still sets the epochs."""
     asked = (fixed.get("precision"), fixed.get("memory_format"))
     ways = [
-        way for way in _ways(device) if all(a in (None, b) for a, b in zip(asked, way, strict=True))
+        way
+        for way in _ways(device)
+        if asked[0] in (None, way.precision) and asked[1] in (None, way.memory_format)
     ]
-    return ways or [(asked[0] or "fp32", asked[1] or "channels-last")]
-
-
-def _step(
-    network: nn.Module,
-    losses: Losses,
-    batch: Tensor,
-    optimizer: torch.optim.Optimizer,
-    precision: str,
-) -> float:
-    if batch.is_cuda:
-        torch.cuda.synchronize()
-    began = time.perf_counter()
-    with torch.autocast(batch.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        loss = losses(network, batch)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    if batch.is_cuda:
-        torch.cuda.synchronize()
-    return time.perf_counter() - began
+    return ways or [Way(asked[0] or "fp32", asked[1] or "channels-last")]

@@ -5,30 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
-import torch
 
 from hounsfield.catalog.findings import Finding
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.split import Split
 from hounsfield.catalog.tables import Catalog
 from hounsfield.inference.unlike import Ranges
-from hounsfield.models.fusion import bound, entering
 from hounsfield.plan.choose import amend
-from hounsfield.plan.device import computing
 from hounsfield.plan.resolved import Resolved
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.preprocessing.normalise import normalise
 from hounsfield.preprocessing.table import TableSpec
 from hounsfield.tasks import load as load_task
-from hounsfield.tasks.contract import Batch
 from hounsfield.training.data import CaseDataset
 from hounsfield.training.probe import choices as by_speed
 from hounsfield.training.probe import probe
 from hounsfield.training.study import Progress, prepared, task_settings
 from hounsfield.training.train import build
+from hounsfield.training.trial import Trial
 
 MEASURED = ("training.precision", "training.memory_format")
 
@@ -90,24 +85,13 @@ def _speed(
 ) -> Iterator[Choice]:
     plan, (cache, cases) = resolved.plan, training
     task, settings = load_task(plan.task.name), task_settings(plan)
-    batch = min(plan.training.batch, len(cases))
-    store = task.targets(catalog, settings, cache, cases[:batch])
-    raw = CaseDataset(cache, cases[:batch], store).__getitems__(list(range(batch)))
-    device = computing(plan.training)
-    targets = store.batch(range(batch)).to(device)
-    rows = torch.from_numpy(table.encode(catalog.cases.head(batch))).to(device) if table else None
-
-    def losses(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-        found = task.losses(bound(network, rows), Batch(images, targets), None, settings)
-        return torch.stack(list(found.values())).sum()
-
-    def make() -> Any:
-        return build(plan, task, settings, table)
-
-    images = entering(normalise(raw.images, plan.preprocessing), plan.model.fusion)
-    known = [resolved.choices[path] for path in MEASURED]
+    some = cases[: plan.training.batch]
+    rows = table.encode(catalog.select(some).cases) if table else None
+    dataset = CaseDataset(cache, some, task.targets(catalog, settings, cache, some), rows)
+    trial = Trial.of(lambda: build(plan, task, settings, table), dataset, plan, task, settings)
+    known = [resolved.choices[path] for path in (*MEASURED, "training.compile")]
     fixed = {c.path.removeprefix("training."): c.value for c in known if c.by != "default"}
-    speeds = probe(make, losses, images, plan.training, fixed)
+    speeds = probe(trial, plan.training, fixed, len(cases))
     for choice in by_speed(speeds, plan.training, len(cases)):
         if choice.path.removeprefix("training.") not in fixed:
             yield choice

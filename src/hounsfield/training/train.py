@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from hounsfield.errors import RunError
+from hounsfield.errors import RunError, UsageError
 from hounsfield.models import load as load_network
 from hounsfield.models import weight_sources
 from hounsfield.models.assemble import Design, assemble, bodies, heads
@@ -25,10 +26,13 @@ from hounsfield.preprocessing.table import TableSpec
 from hounsfield.run import Member
 from hounsfield.tasks.contract import Settings, Task
 from hounsfield.tasks.losses import class_weights, positive_weights
+from hounsfield.training.data import CaseDataset
 from hounsfield.training.fit import Parts, fit
 from hounsfield.training.late import weigh_slices
 from hounsfield.training.learner import Job
+from hounsfield.training.room import fits, too_large
 from hounsfield.training.study import Study
+from hounsfield.training.trial import Trial, Way
 
 Said = Callable[[Member, int, int, dict[str, float]], None]
 
@@ -116,14 +120,21 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
         study.truths(val),
         _sampling(strata) if plan.training.balance == "sampling" else None,
     )
-    fit(
-        network,
-        job,
-        parts,
-        member,
-        lambda done, of, line: said(member, done, of, line),
-        lambda best: weigh_slices(best, job, parts.val, study.run, member),
+    told = partial(said, member)
+    last = partial(weigh_slices, job=job, val=parts.val, run=study.run, member=member)
+    if not fits(lambda: fit(network, job, parts, member, told, last)):
+        raise _too_large(study, parts.train)
+
+
+def _too_large(study: Study, dataset: CaseDataset) -> UsageError:
+    """The refusal of the plan's batch; the one that fits is found by trying."""
+    plan, task, settings = study.plan, study.task, study.settings
+    way = Way(plan.training.precision, plan.training.memory_format)
+    trial = Trial.of(
+        lambda: build(plan, task, settings, study.run.table), dataset, plan, task, settings
     )
+    fitting, device = trial.largest(way, plan.training), computing(plan.training)
+    return too_large(plan.training.batch, fitting, device.type, plan.training.accumulate)
 
 
 def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
