@@ -25,16 +25,17 @@ from hounsfield.formats.contract import Source
 from hounsfield.metrics import metric
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
-from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
-from hounsfield.preprocessing.warp import Warp
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from hounsfield.models.fusion import Forward, Outputs
+    from hounsfield.preprocessing.warp import Warp
 
 Logits = NDArray[np.float64]  # (K - 1,), the prediction of one case
 RARE = 5  # times fewer cases than the commonest grade
@@ -156,6 +157,9 @@ class Ordinal:
     def predict(self, network: Forward, images: Tensor, settings: GradeSettings) -> list[Logits]:
         # a GPU of Apple's has no float64
         return list(network(images).float().cpu().double().numpy())
+
+    def from_output(self, output: NDArray[np.float64], settings: GradeSettings) -> Logits:
+        return output
 
     def mirrored(self, prediction: Logits, width: int) -> Logits:
         return prediction

@@ -26,16 +26,17 @@ from hounsfield.metrics import metric
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.recalibrate import margin, straightened
 from hounsfield.metrics.regression import COVERED, ERROR, NAMES, PREDICTED, TRUTH
-from hounsfield.models.fusion import Forward, Outputs
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
-from hounsfield.preprocessing.warp import Warp
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
+
+    from hounsfield.models.fusion import Forward, Outputs
+    from hounsfield.preprocessing.warp import Warp
 
 STRATA = 4  # quarters of the values, which a split shares out alike
 ROUND = (1.0, 2.0, 5.0)
@@ -167,6 +168,9 @@ class Regression:
     def predict(self, network: Forward, images: Tensor, settings: NumberSettings) -> list[float]:
         found = network(images)[:, 0].float().cpu().double().numpy()
         return [float(one) for one in settings.centre + settings.scale * found]
+
+    def from_output(self, output: NDArray[np.float64], settings: NumberSettings) -> float:
+        return float(settings.centre + settings.scale * output[0])
 
     def mirrored(self, prediction: float, width: int) -> float:
         return prediction
