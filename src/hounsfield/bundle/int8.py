@@ -6,8 +6,10 @@ Calibrated on training images; kept only where the headline metric of the valida
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -120,15 +122,15 @@ def _headline(
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """NNCF speaks of its progress and of other frameworks' versions."""
-    import warnings
-
-    logger = logging.getLogger("nncf")
-    level = logger.level
-    with warnings.catch_warnings():
+    """NNCF speaks of its progress, and torch, which it imports, of devices that are not there."""
+    loggers = [logging.getLogger(name) for name in ("nncf", "torch.utils.cpp_extension")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings(), redirect_stdout(StringIO()):
         warnings.simplefilter("ignore")
-        logger.setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
-            logger.setLevel(level)
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

@@ -89,20 +89,21 @@ class References:
 
 
 def made_pictures(ranges: Ranges, shape: tuple[int, int, int, int]) -> tuple[NDArray[Any], ...]:
-    """Pictures (C, Z, Y, X), no one's, with the brightness of the training part's.
+    """Pictures (C, Z, Y, X), no one's, from the darkest to the brightest of the training part's.
 
     A third larger than the network's input (C, D, Y, X), so that preparing has work to do.
     """
     channels, depth, height, width = shape
-    middle, top = sum(ranges.median) / 2, sum(ranges.p99) / 2
     grid = (channels, depth if depth == 1 else depth + 2, height * 4 // 3, width * 4 // 3 + 1)
     kind = _type(ranges)
     limits = np.iinfo(kind) if kind.kind in "iu" else np.finfo(np.float32)
     pictures = []
     for number in range(COUNT):
-        rng = np.random.default_rng([2024, number])
-        field = _smooth(rng, grid)  # mean 0, deviation 1
-        values = middle + field * max(top - middle, abs(middle) / 4, 1e-3) / 2.3
+        rng, place = np.random.default_rng([2024, number]), number / (COUNT - 1)
+        middle = ranges.median[0] + place * (ranges.median[1] - ranges.median[0])
+        top = ranges.p99[0] + place * (ranges.p99[1] - ranges.p99[0])
+        spread = max(top - middle, abs(middle) / 4, 1e-3) / 2.3  # 2.3: a normal field's p99
+        values = middle + spread * _smooth(rng, grid)
         pictures.append(np.clip(values, float(limits.min), float(limits.max)).astype(kind))
     return tuple(pictures)
 
