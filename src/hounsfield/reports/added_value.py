@@ -14,8 +14,8 @@ from hounsfield.reports.comparison import TESTS
 from hounsfield.run import Run
 
 ONE_TRAINING = (
-    "Each is one network: the intervals hold for other patients, not for another training, whose "
-    "chance alone moves a value too. --seeds 3 trains three of each."
+    "Image alone and both are one network each: the intervals hold for other patients, not for "
+    "another training, whose chance moves a value too. `--seeds 3` trains three of each."
 )
 
 
@@ -50,8 +50,8 @@ def added(run: Run) -> Shown | None:
     arms = [("Image and table together", found.both), ("Image alone", found.image)]
     if found.table is not None:
         arms.append((f"Table alone: {columns} ({found.model})", found.table))
-    pairs = [("Image, added to the table", found.image_adds)]
-    pairs += [("Table, added to the image", found.table_adds)]
+    pairs = [("the image to the table", found.image_adds)]
+    pairs += [("the table to the image", found.table_adds)]
     return Shown(
         tuple(sentences(found)),
         tuple(arms),
