@@ -36,6 +36,8 @@ _PUBLIC = {
     "audit": "hounsfield.workflow",
     "plan": "hounsfield.workflow",
     "train": "hounsfield.workflow",
+    "tune": "hounsfield.workflow",
+    "Search": "hounsfield.workflow",
     "predict": "hounsfield.workflow",
     "evaluate": "hounsfield.workflow",
     "report": "hounsfield.workflow",

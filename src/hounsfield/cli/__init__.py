@@ -19,6 +19,7 @@ COMMANDS = {
     "audit": ("audit:audit", "Duplicates, leaks, label conflicts and shortcuts."),
     "plan": ("plan:plan", "What `train` would do, each value with its reason."),
     "train": ("train:train", "From a folder of images to a model and its report."),
+    "tune": ("tune:tune", "Search for better hyper-parameters on validation data."),
     "predict": ("predict:predict", "Predict new images with a trained run or a bundle."),
     "export": ("export:export", "A run as a bundle that predicts without PyTorch."),
     "evaluate": ("evaluate:evaluate", "Measure a run on its test part, or on other data."),

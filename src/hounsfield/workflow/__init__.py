@@ -18,11 +18,13 @@ from hounsfield.workflow.planning import plan
 from hounsfield.workflow.preparing import n4, quality
 from hounsfield.workflow.reading import read_case
 from hounsfield.workflow.training import demo, loader, resume, train
+from hounsfield.workflow.tuning import Search, tune
 from hounsfield.workflow.vectorising import vectorise
 
 __all__ = [
     "Backbone",
     "LeaveOut",
+    "Search",
     "audit",
     "benchmark_medmnist",
     "beside_run",
@@ -47,5 +49,6 @@ __all__ = [
     "split",
     "temperatures",
     "train",
+    "tune",
     "vectorise",
 ]
