@@ -120,3 +120,14 @@ def test_timm_itself_builds_the_same_network() -> None:
     torch.testing.assert_close(own.eval()(images), theirs.eval()(images))
     assert native("resnet18") == ((224, 224), False)
     assert native(SWIN) == ((224, 224), True)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv3_small_050"])
+def test_two_classes_do_not_begin_sure(name: str) -> None:
+    """timm starts these classifiers at a width that suits a thousand classes."""
+    torch.manual_seed(0)
+    head = load(name).head(load(name).build(load(name).Settings(), Shape(1, 2, (64, 64))))
+    assert isinstance(head, nn.Linear)
+    features = torch.rand(64, head.in_features)
+    assert head(features).abs().max() < 2
+    assert timm.create_model(name, num_classes=2).classifier(features).abs().max() > 4

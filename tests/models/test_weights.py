@@ -13,7 +13,7 @@ from torch import nn
 from hounsfield.errors import InputError
 from hounsfield.models import load
 from hounsfield.models.contract import Shape
-from hounsfield.models.weights import load_into, read_state
+from hounsfield.models.weights import load_into, read_state, with_channels
 
 
 def network(name: str, channels: int, outputs: int, seed: int = 0) -> nn.Module:
@@ -46,9 +46,11 @@ def test_another_number_of_classes_starts_fresh_and_is_said() -> None:
     assert torch.equal(own.conv1.weight, given.conv1.weight)
 
 
-@pytest.mark.parametrize(("given_channels", "own_channels"), [(3, 1), (1, 3)])
+@pytest.mark.parametrize(
+    ("given_channels", "own_channels"), [(3, 1), (1, 3), (2, 3), (2, 1), (3, 9)]
+)
 @pytest.mark.parametrize("name", ["resnet18", "cnn"])
-def test_a_grey_image_gives_what_its_three_copies_gave(
+def test_a_grey_image_gives_what_its_copies_gave(
     name: str, given_channels: int, own_channels: int
 ) -> None:
     given, own = network(name, given_channels, 2, seed=1), network(name, own_channels, 2)
@@ -60,6 +62,21 @@ def test_a_grey_image_gives_what_its_three_copies_gave(
     torch.testing.assert_close(own(second), given(first), atol=1e-4, rtol=1e-4)
 
 
+def test_the_sum_rule_by_hand() -> None:
+    given = torch.tensor([[[[1.0]], [[2.0]], [[6.0]]]])  # (1, 3, 1, 1)
+    assert with_channels(given, 1).flatten().tolist() == [9.0]
+    assert with_channels(given, 2).flatten().tolist() == [4.5, 4.5]
+    assert with_channels(given, 9).shape == (1, 9, 1, 1)
+
+
+def test_flat_weights_do_not_enter_a_3d_network() -> None:
+    given = network("resnet18", 1, 2).state_dict()
+    kind = load("resnet18-3d")
+    own = kind.build(kind.Settings(), Shape(1, 2, (16, 16, 16)))
+    with pytest.raises(InputError, match="of the network's weights"):
+        load_into(own, given, "file")
+
+
 def test_names_that_begin_like_a_wrapper_are_kept() -> None:
     """MONAI's networks have a `model` of their own."""
     given, own = (load("hounsfield.tasks.segmentation:build") for _ in range(2))
@@ -69,12 +86,49 @@ def test_names_that_begin_like_a_wrapper_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "own"), [("resnet18", "densenet121"), ("cnn", "resnet18"), ("resnet50", "resnet18")]
+    ("given", "own", "told"),
+    [
+        ("resnet18", "densenet121", "--model.name resnet18"),
+        ("resnet50", "resnet18", "--model.name resnet50"),
+        ("densenet121", "resnet18", "--model.name densenet121"),
+        ("tf_efficientnet_lite0", "resnet18", "--model.name tf_efficientnet_lite0"),
+        ("cnn", "resnet18", "--model.name cnn"),
+        ("simple-nn", "resnet18", "check that --model.name"),
+    ],
 )
-def test_another_networks_weights_are_refused(given: str, own: str) -> None:
+def test_another_networks_weights_are_refused_and_named(given: str, own: str, told: str) -> None:
+    module = network(own, 1, 2)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises(InputError, match="of the network's weights are in the file") as caught:
-        load_into(network(own, 1, 2), network(given, 1, 2).state_dict(), "weights.pt")
-    assert "--model.name" in str(caught.value)
+        load_into(module, network(given, 3, 5).state_dict(), "weights.pt")
+    assert told in str(caught.value)
+    assert all(torch.equal(before[n], t) for n, t in module.state_dict().items())
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_with_the_layer(value: float) -> None:
+    given, own = network("resnet18", 1, 2, seed=1).state_dict(), network("resnet18", 1, 2)
+    kept = own.conv1.weight.clone()
+    given["layer3.0.conv2.weight"][1, 2, 0, 0] = value
+    with pytest.raises(InputError, match=r"1 layers hold NaN or infinity.*layer3\.0\.conv2"):
+        load_into(own, given, "file")
+    assert torch.equal(own.conv1.weight, kept)  # nothing was copied
+
+
+def test_no_number_in_what_is_not_used_is_no_fault() -> None:
+    """torchxrayvision's files have operating points that are NaN where none was found."""
+    given, own = network("resnet18", 1, 2, seed=1).state_dict(), network("resnet18", 1, 2)
+    matched = load_into(own, {**given, "op_threshs": torch.full((18,), torch.nan)}, "file")
+    assert matched.unused == ("op_threshs",)
+
+
+def test_all_lists_are_kept_for_the_report() -> None:
+    given, own = network("resnet18", 3, 5, seed=1), network("resnet18", 1, 2)
+    listed = load_into(own, given.state_dict(), "file").listed()
+    assert listed["adapted"] == ["conv1.weight"]
+    assert listed["fresh"] == ["fc.weight", "fc.bias"]
+    assert listed["unused"] == []
+    assert set(listed["taken"]) == set(own.state_dict()) - {"conv1.weight", "fc.weight", "fc.bias"}
 
 
 class _Evil:

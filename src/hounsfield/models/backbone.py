@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
+from math import sqrt
 from typing import Any
 
 import timm
@@ -66,7 +67,9 @@ class Backbone:
 
     def build(self, settings: BackboneSettings, shape: Shape) -> nn.Module:
         try:
-            return _create(self.name, shape, settings.dropout)
+            network = _create(self.name, shape, settings.dropout)
+            _calm(self.head(network))
+            return network
         except (AssertionError, RuntimeError, ValueError, TypeError) as error:
             raise self._refused(shape.size, error) from error
 
@@ -189,6 +192,12 @@ def _create(name: str, shape: Shape, dropout: float) -> nn.Module:
         return Headed(body, body.num_features, shape.outputs)
     assert isinstance(network, nn.Module)
     return network
+
+
+def _calm(head: nn.Module) -> None:
+    """EfficientNet's last layer starts as wide as 1000 classes need: two begin far too sure."""
+    if isinstance(head, nn.Linear) and head.weight.std() > 2 / sqrt(head.in_features):
+        head.reset_parameters()
 
 
 def _of_timm(name: str, outputs: int, arguments: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
@@ -85,7 +86,9 @@ def _of_timm(state: State, network: nn.Module) -> State:
     if read is None or not type(network).__module__.startswith("timm."):
         return state
     try:
-        made: State = read(dict(state), network)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of speed
+            made: State = read(dict(state), network)
     except (LookupError, ValueError, RuntimeError, AttributeError, TypeError, AssertionError):
         return state  # another network's: told by how little of it fits
     return {name: tensor for name, tensor in made.items() if isinstance(tensor, Tensor)}
@@ -158,6 +161,12 @@ PLAIN = (("conv_dw", "bn1"), ("se", ""), ("conv_pw", "bn2"))
 WIDER = (("conv_pw", "bn1"), ("conv_dw", "bn2"), ("se", ""), ("conv_pwl", "bn3"))
 
 
+def _one_headed(state: State, network: nn.Module) -> State:
+    """Of a network whose several classifiers were made one (`backbone.Headed`)."""
+    own = network.state_dict()
+    return {f"body.{n}" if f"body.{n}" in own else n: tensor for n, tensor in state.items()}
+
+
 def _by(rules: Rules) -> Dialect:
     return lambda state, network: _renamed(state, rules, network)
 
@@ -218,7 +227,7 @@ def _efficientnet_pytorch(state: State, network: nn.Module) -> State:
 
 
 DIALECTS: dict[str, Dialect] = {
-    "timm": lambda state, network: state,
+    "timm": _one_headed,
     "torchvision (DenseNet)": _by(DENSENET),
     "torchvision (VGG)": _by(VGG),
     "torchvision (Swin)": _by(SWIN),
@@ -269,7 +278,15 @@ def looks_like(state: State) -> str | None:
         for name in names:
             with torch.device("meta"):
                 network: Any = timm.create_model(name)
-            own = network.state_dict()
+            own = _body(network)
             if fit(spoken(state, network).state, own) >= SURE * _size(own):
                 return name
     return None
+
+
+def _body(network: Any) -> State:
+    """The weights of a network of timm that do not depend on classes and channels."""
+    ends = (network.pretrained_cfg["classifier"],) if network.pretrained_cfg else ()
+    own: State = network.state_dict()
+    others = (*(f"{end}.weight" for end in ends), *(f"{end}.bias" for end in ends), *stems(network))
+    return {name: tensor for name, tensor in own.items() if name not in others}
