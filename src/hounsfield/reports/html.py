@@ -104,6 +104,7 @@ def contents(view: View) -> dict[str, Any]:
         "most_groups": MOST_GROUPS,
         "key_values": method.key_values(view.resolved),
         "values": method.values(view.resolved),
+        "pretrained": method.pretrained(run),
         "calibration": method.calibration(run),
         "cautions": cautions,
         "overall": [line(e, told=cautions) for e in evaluation.overall()],

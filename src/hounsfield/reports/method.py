@@ -71,6 +71,22 @@ def calibration(run: Run) -> list[str]:
     ]
 
 
+FEW = 6  # layers that are named; all stand in run.json
+
+
+def pretrained(run: Run) -> str:
+    """Which layers started from pretrained weights, in a sentence; empty where none did."""
+    state = run.state
+    if "pretrained" not in state:
+        return ""
+    told = f"The network started from pretrained weights: {state['pretrained']}"
+    fresh = state.get("layers", {}).get("fresh", [])
+    if not fresh:
+        return f"{told}."
+    more = f" and {len(fresh) - FEW} more" if len(fresh) > FEW else ""
+    return f"{told}. Fresh are {', '.join(fresh[:FEW])}{more}."
+
+
 def commands(run: Run) -> list[str]:
     """The command lines that make the run again."""
     return [
