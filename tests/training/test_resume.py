@@ -52,6 +52,10 @@ POINTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"training.balance": "sampling", "training.schedule": "step", "training.optimizer": "sgd"},
         {"after": "metrics.jsonl", "nth": 2},
     ),
+    "mixing pictures, with a focal loss": (
+        {"augmentation.mixup": 0.4, "augmentation.cutmix": 1.0, "task.settings.focal": 2.0},
+        {"call": STEP, "nth": 7},
+    ),
     "on a plateau, saving rarely": (PLATEAU, {"call": STEP, "nth": 30}),
     "patient, at the best": (PATIENT, {"half": "best.pt", "nth": 2}),
     "patient, after it stopped": (PATIENT, {"before": "weights.safetensors"}),

@@ -78,3 +78,9 @@ class Augmentation(BaseModel):
     gamma: float = Field(0.2, ge=0, lt=1, description="log2 of the exponent, either way")
     noise: float = Field(0.05, ge=0, description="largest noise, in standard deviations")
     blur: float = Field(0.5, ge=0, description="largest blur sigma, in pixels")
+    mixup: float = Field(
+        0.0, ge=0, description="blend two patients' pictures, unphysical: alpha, e.g. 0.2; 0: off"
+    )
+    cutmix: float = Field(
+        0.0, ge=0, description="put pieces into other pictures, unphysical: alpha, e.g. 1; 0: off"
+    )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # a bundle predicts without torch
     from torch import Tensor
 
     from hounsfield.models.fusion import Forward, Outputs
+    from hounsfield.preprocessing.mixing import Mix
     from hounsfield.preprocessing.warp import Warp
 
 Logits = NDArray[np.float64]  # (K,), the prediction of one case
@@ -51,15 +52,29 @@ class ClassSettings(Base):
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Class indices (B,), or 0/1 (B, K)."""
+    """Class indices (B,), or 0/1 (B, K); mixed, where pictures are."""
 
     values: Tensor
+    mix: Mix | None = None
 
     def moved(self, warp: Warp) -> Classes:
         return self
 
+    def mixed(self, mix: Mix) -> Classes:
+        return Classes(self.values, mix)
+
     def to(self, device: torch.device) -> Classes:
-        return Classes(self.values.to(device))
+        return Classes(self.values.to(device), self.mix and self.mix.to(device))
+
+    def shares(self, classes: int) -> Tensor:
+        """The truth as the losses take it: shares (B, K) where cases are mixed."""
+        if self.mix is None:
+            return self.values
+        from torch.nn import functional as F
+
+        alone = self.values if self.values.ndim == 2 else F.one_hot(self.values, classes)
+        own = self.mix.share[:, None]
+        return own * alone + (1 - own) * alone[self.mix.partner]
 
     def plain(self) -> Tensor:
         return self.values
@@ -80,6 +95,7 @@ class Classification:
     FIGURES = ("confusion", "roc", "pr", "reliability", "scores", "subgroups", "mistakes")
     NETWORK = "cnn"
     DIMENSIONS = (2, 3)
+    MIXES = True  # targets can be shared between two cases
 
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> ClassSettings:
         names = _labelled(catalog, target)
@@ -156,7 +172,8 @@ class Classification:
         from hounsfield.tasks.losses import class_loss, label_loss
 
         assert isinstance(batch.targets, Classes)
-        logits, truth = network(batch.images).float(), batch.targets.values
+        logits = network(batch.images).float()
+        truth = batch.targets.shares(len(settings.classes))
         focal, smoothing = settings.focal, settings.smoothing
         if settings.multilabel:
             return {"loss": label_loss(logits, truth, weights, focal=focal)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning.pytorch import LightningModule
@@ -16,8 +16,9 @@ from hounsfield.models.fusion import bound, entering
 from hounsfield.models.memory_format import images_in_format
 from hounsfield.plan.schema import Plan
 from hounsfield.preprocessing.augment import apply, draw
+from hounsfield.preprocessing.mixing import Mixable, draw_mix
 from hounsfield.preprocessing.normalise import normalise
-from hounsfield.tasks.contract import Batch, Settings, Task
+from hounsfield.tasks.contract import Batch, Settings, Targets, Task
 from hounsfield.training.data import Raw
 from hounsfield.training.ema import Average
 from hounsfield.training.schedule import PLATEAU_PATIENCE, best_epoch, factor, optimizer
@@ -83,11 +84,16 @@ class Learner(LightningModule):
         plan = self.job.plan
         images = normalise(raw.images.to(self.device), plan.preprocessing)
         stack = images.flatten(1, -3)  # (B, C·D, Y, X): the slices of a volume move together
-        keys = [(self.job.seed, self.current_epoch, row) for row in raw.rows]
-        drawn = draw(plan.augmentation, keys, (images.shape[-2], images.shape[-1]))
-        varied = apply(stack, drawn).reshape(*images.shape[:-2], *drawn.warp.size)
+        seed, epoch, size = self.job.seed, self.current_epoch, (images.shape[-2], images.shape[-1])
+        drawn = draw(plan.augmentation, [(seed, epoch, row) for row in raw.rows], size)
+        varied = apply(stack, drawn)
         targets = raw.targets.to(self.device).moved(drawn.warp.to(self.device))
-        return Batch(as_taken(varied, plan), targets)
+        mix = draw_mix(plan.augmentation, seed, epoch, raw.rows, size)
+        if mix is not None:
+            varied, mixable = mix.images(varied), cast("Mixable", targets)
+            targets = cast("Targets", mixable.mixed(mix.to(self.device)))
+        whole = varied.reshape(*images.shape[:-2], *drawn.warp.size)
+        return Batch(as_taken(whole, plan), targets)
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         if self.average and self.global_step > self.average.steps:  # not between accumulations

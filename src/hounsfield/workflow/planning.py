@@ -41,6 +41,7 @@ def plan_run(run: Run, watch: Watch) -> None:
     """Everything before training, done again from the start when a run was stopped in it."""
     from hounsfield.audit.sheet import save as save_sheet
     from hounsfield.plan.asked import from_paths
+    from hounsfield.plan.cautions import CAUTIONS
     from hounsfield.plan.check import check_asked
     from hounsfield.preprocessing.warm import warm
     from hounsfield.run import installed, save_model
@@ -56,6 +57,7 @@ def plan_run(run: Run, watch: Watch) -> None:
         label_map=asked.get("data.label_map"),
     )
     ready = _prepare(catalog, asked, watch)
+    tell([one for one in ready.findings if one.kind in CAUTIONS], watch)
     with watch.stage("compile"):
         warm(ready.resolved.plan.preprocessing, ready.resolved.plan.augmentation)
     with watch.stage("prepare"):
@@ -87,6 +89,7 @@ class _Prepared:
 def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
     """Task, split, audit, plan."""
     from hounsfield.audit import apply
+    from hounsfield.plan.cautions import cautions
     from hounsfield.plan.check import check_inputs
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
@@ -109,10 +112,11 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
         training, _ = kept.fold(0)
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
+        warned = cautions(resolved.plan, facts, task, kept, known)
     tell(told, watch, "info")
     used = usable.select(kept.table["case"].to_list())
     told = (*unlabelled(catalog, usable), *told)
-    said = (*noticed(catalog), *told, *dealt.findings, *found.findings, *left)
+    said = (*noticed(catalog), *told, *dealt.findings, *found.findings, *left, *warned)
     return _Prepared(resolved, used, kept, said, facts, found)
 
 
