@@ -4,7 +4,7 @@ Logistic regression on the pictures as the network gets them, shrunk to 32 by 32
 by patient and by duplicates. Pictures of one class are probed alone, so that the class cannot
 stand for the source (the idea of Maguolo and Nanni 2021, who blacked out the lungs).
 
-All pictures lose the same box: the outline of each one's own lungs would tell the source again,
+All pictures lose the same cells: the outline of each one's own lungs would tell the source again,
 by who drew it and how old the patient is.
 """
 
@@ -26,8 +26,7 @@ Pictures = NDArray[np.float32]
 SIDE = 32  # of the shrunk pictures
 BORDER = 0.1  # width of the border, of a side
 CENTRE = (0.12, 0.12, 0.88, 0.88)  # top, left, bottom, right: where lungs lie in a radiograph
-COVERED = 0.02  # a pixel that more of the lungs cover lies in the box
-MARGIN = 0.02  # about the box, of a side
+COVERED = 0.05  # a cell that the lungs of more than this share reach is blanked
 FOLDS = 5
 FEWEST = 10  # patients of a source
 STRENGTH = 0.01  # of the regression: few pictures, many values
@@ -43,26 +42,25 @@ class Probed:
     group: NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Box:
-    """What is blanked, as shares of a side, and how it was found."""
+@dataclass(frozen=True, eq=False)
+class Lungs:
+    """What is blanked, (SIDE, SIDE) of the shrunk pictures, and how it was found."""
 
-    top: float
-    left: float
-    bottom: float
-    right: float
+    cells: NDArray[np.bool_]
     how: str
 
 
-def probe_sources(probed: Probed, box: Box, seed: int = 0) -> tuple[Probe, ...]:
+def probe_sources(probed: Probed, lungs: Lungs, seed: int = 0) -> tuple[Probe, ...]:
     """Whole pictures, all but the lungs, and the border alone; of each class from two sources.
 
     Where no class comes from two sources, all pictures together: class and source are then one.
     """
-    looks = {"whole": whole(), "lungs blanked": outside(box), "border": border()}
+    looks = {"whole": whole(), "lungs blanked": ~lungs.cells, "border": border()}
     found = []
     for name, rows in _sets(probed):
         for look, kept in looks.items():
+            if not kept.any():  # the lungs fill the pictures
+                continue
             found.append(_probe(probed, rows, (look, name), kept, seed))
     return tuple(found)
 
@@ -79,39 +77,29 @@ def shrunk(pictures: Pictures, side: int = SIDE) -> Pictures:
     return pictures
 
 
-def lung_box(lungs: list[NDArray[np.bool_]]) -> Box:
-    """The box about what lungs cover; masks of any size, on the frame of the network's input.
+def lung_cells(masks: list[NDArray[np.bool_]]) -> Lungs:
+    """What the lungs of these masks cover; of any size, on the frame of the network's input.
 
     Without masks it is the middle of the picture.
     """
-    covered = np.zeros((128, 128), np.float32)
-    usable = [mask for mask in lungs if mask.any()]
-    for mask in usable:
-        rows, columns = (np.arange(128) * size // 128 for size in mask.shape)
-        covered += mask[rows][:, columns]
+    usable = [mask for mask in masks if mask.any()]
     if not usable:
-        return Box(*CENTRE, "the middle of each picture, as no source has masks of lungs")
-    inside = covered > COVERED * len(usable)
-    rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
-    return Box(
-        top=max(float(rows[0]) / 128 - MARGIN, 0.0),
-        left=max(float(columns[0]) / 128 - MARGIN, 0.0),
-        bottom=min(float(rows[-1] + 1) / 128 + MARGIN, 1.0),
-        right=min(float(columns[-1] + 1) / 128 + MARGIN, 1.0),
-        how=f"one box for all pictures, about the lungs in the {len(usable):,} that have masks",
+        top, left, bottom, right = (round(share * SIDE) for share in CENTRE)
+        cells = ~whole()
+        cells[top:bottom, left:right] = True
+        return Lungs(cells, "the middle of each picture, as no source has masks of lungs")
+    covered = np.zeros((SIDE, SIDE))
+    for mask in usable:
+        covered += shrunk(mask[None].astype(np.float32))[0] > 0
+    how = (
+        f"where the {len(usable):,} pictures that have masks show lungs, the same cells in all "
+        "pictures, because the outline of each one's own lungs could tell the source"
     )
+    return Lungs(covered > COVERED * len(usable), how)
 
 
 def whole() -> NDArray[np.bool_]:
     return np.ones((SIDE, SIDE), np.bool_)
-
-
-def outside(box: Box) -> NDArray[np.bool_]:
-    """The cells that lie wholly outside of a box."""
-    kept = whole()
-    top, left = int(box.top * SIDE), int(box.left * SIDE)
-    kept[top : int(np.ceil(box.bottom * SIDE)), left : int(np.ceil(box.right * SIDE))] = False
-    return kept
 
 
 def border() -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hounsfield.audit.source_probe import Box
+    from hounsfield.audit.source_probe import Lungs
     from hounsfield.catalog import Catalog
     from hounsfield.catalog.sources import Cohort
     from hounsfield.evaluation.sources import Probe
@@ -41,8 +41,8 @@ def probe(run: Run, catalog: Catalog, chosen: Cohort, seed: int) -> tuple[tuple[
         np.array([chosen.sources[row] for row in rows]),
         _groups(catalog, chosen)[rows],
     )
-    box = _box(study)
-    return probe_sources(probed, box, seed), box.how
+    lungs = _lungs(study)
+    return probe_sources(probed, lungs, seed), lungs.how
 
 
 def _groups(catalog: Catalog, chosen: Cohort) -> NDArray[np.int64]:
@@ -63,12 +63,12 @@ def _groups(catalog: Catalog, chosen: Cohort) -> NDArray[np.int64]:
     return numbers
 
 
-def _box(study: Study) -> Box:
+def _lungs(study: Study) -> Lungs:
     """Where lungs lie in the network's input, from the masks that some sources have."""
     import polars as pl
 
     from hounsfield import formats
-    from hounsfield.audit.source_probe import lung_box
+    from hounsfield.audit.source_probe import lung_cells
 
     masks = study.catalog.annotations.filter(
         (pl.col("kind") == "mask") & (pl.col("name") == LUNGS) & pl.col("mask").is_not_null()
@@ -81,7 +81,7 @@ def _box(study: Study) -> Box:
     ):
         mask = formats.read(source).array.max(axis=(0, 1)) > 0
         found.append(_on_input(mask, study, case))
-    return lung_box(found)
+    return lung_cells(found)
 
 
 def _on_input(mask: NDArray[np.bool_], study: Study, case: str) -> NDArray[np.bool_]:
