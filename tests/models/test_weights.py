@@ -12,6 +12,7 @@ from torch import nn
 
 from hounsfield.errors import InputError
 from hounsfield.models import load
+from hounsfield.models.assemble import Design, assemble, bodies
 from hounsfield.models.contract import Shape
 from hounsfield.models.weights import load_into, read_state, with_channels
 
@@ -178,3 +179,20 @@ def test_a_file_without_tensors(tmp_path: Path) -> None:
     torch.save({"epoch": 3}, file)
     with pytest.raises(InputError, match="holds no weights"):
         read_state(file)
+
+
+@pytest.mark.parametrize("fusion", ["late-each", "attention"])
+def test_every_body_of_a_fusion_takes_the_weights(fusion: str) -> None:
+    given = network("resnet18", 3, 1000, seed=4).state_dict()
+    kind = load("resnet18")
+    design = Design(
+        "resnet18", kind.Settings(), channels=1, depth=3, size=(32, 32), outputs=2, fusion=fusion
+    )
+    found = bodies(assemble(design))
+    assert len(found) == (3 if fusion == "late-each" else 1)
+    for body in found:
+        matched = load_into(body, given, "file")
+        assert matched.adapted == ("conv1.weight",)
+        assert torch.equal(
+            body.get_submodule("layer4.1.conv2").weight, given["layer4.1.conv2.weight"]
+        )

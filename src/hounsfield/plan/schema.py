@@ -55,7 +55,11 @@ class ModelPlan(Section):
     """The network."""
 
     name: str = Field("cnn", description="cnn, simple-nn, a timm name, or package.module:build")
-    weights: str = Field("", description="FILE or hub: pretrained weights; empty: from scratch")
+    weights: str = Field(
+        "",
+        description="pretrained weights: FILE, cache (what lies on this machine) or hub; "
+        "empty: from scratch",
+    )
     fusion: Literal["channels", "late", "late-each", "attention", "volume"] = Field(
         "channels",
         description="how slices enter: as channels; one network for all, or one each, whose "
