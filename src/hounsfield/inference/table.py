@@ -57,8 +57,7 @@ def write_predictions(
     table = pl.concat([front, own], how="horizontal")
     if done.unlike is not None:
         table = table.with_columns(unlike=pl.Series(list(done.unlike), dtype=pl.String))
-    short = table.select(id="image", label="prediction")
-    _write(short, folder / "submission.csv")
+    _write(_submission(table, catalog), folder / "submission.csv")
     _write(table, folder / "predictions.csv")
     return folder / "predictions.csv"
 
@@ -119,6 +118,15 @@ def _saved(done: Predicted, folder: Path, task: Task[Any, Any]) -> Iterator[Any]
     for case, prediction in zip(done.cases, done.predictions, strict=True):
         task.save(prediction, folder, case)
         yield prediction
+
+
+def _submission(table: pl.DataFrame, catalog: Catalog) -> pl.DataFrame:
+    """id and label; of rows of a CSV of pixels as Kaggle's digits want them, counted from 1."""
+    short = table.select(id="image", label="prediction")
+    rows = short["id"].cast(pl.Int64, strict=False)
+    if rows.has_nulls() or set(catalog.images["format"]) != {"pixel-csv"}:
+        return short
+    return short.select((rows + 1).alias("ImageId"), Label="label")
 
 
 def _write(table: pl.DataFrame, path: Path) -> None:
