@@ -27,7 +27,7 @@ from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.files import storage_error, write_text
 from hounsfield.progress import SILENT, Watch
 from hounsfield.workflow.data import Data, beside_run, catalog_of
-from hounsfield.workflow.planning import plan_run
+from hounsfield.workflow.planning import plan_run, request_of
 from hounsfield.workflow.space import (
     Space,
     as_asked,
@@ -241,7 +241,11 @@ def _history(member: Member) -> list[dict[str, Any]]:
 
 
 def _planned(path: Path, data: str, asked: dict[str, Any], watch: Watch) -> Run:
-    """A run that is planned and may be trained; one that was stopped is taken up."""
+    """A run that is planned and may be trained; one that was stopped is taken up.
+
+    Raises:
+        RunError: it was planned with other values.
+    """
     from hounsfield.run import Run
 
     if not (path / "run.json").exists():
@@ -252,6 +256,8 @@ def _planned(path: Path, data: str, asked: dict[str, Any], watch: Watch) -> Run:
         text = json.dumps(request, default=str)
         write_text(beside_run(path) / "request.json", text, private=True)
         plan_run(run, watch)
+    elif request_of(run)["asked"] != json.loads(json.dumps(asked, default=str)):
+        raise RunError("was planned with other values", file=path, remedy="choose another --out")
     return run
 
 
