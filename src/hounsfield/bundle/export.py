@@ -87,6 +87,18 @@ def export(study: Study, of: IntendedUse, out: Path, wish: Wish, watch: Watch) -
         InputError: the folder is there and not empty. StorageError: it cannot be written.
     """
     check_exportable(study)
+    with whole_folder(out) as folder:
+        manifest, contents = _made(study, of, wish, watch)
+        for name, content in contents.items():
+            (folder / name).write_bytes(content)
+        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+    return manifest
+
+
+def _made(
+    study: Study, of: IntendedUse, wish: Wish, watch: Watch
+) -> tuple[Manifest, dict[str, bytes]]:
+    """The bundle's files, and what it says of them."""
     watch.tell("exporting", 0, None)
     networks = [trained(member, study) for member in study.run.members]
     graph = Graph([network.cpu() for network in networks], study.plan).eval()
@@ -99,12 +111,7 @@ def export(study: Study, of: IntendedUse, out: Path, wish: Wish, watch: Watch) -
     manifest = _manifest(study, of, made, wish)
     contents = made.contents | {references.FILE: made.references.to_bytes()}
     contents[use.FILE] = use.page(manifest).encode()
-    manifest = manifest.model_copy(update={"files": fingerprint_of(contents)})
-    with whole_folder(out) as folder:
-        for name, content in contents.items():
-            (folder / name).write_bytes(content)
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    return manifest
+    return manifest.model_copy(update={"files": fingerprint_of(contents)}), contents
 
 
 def _references(study: Study, wish: Wish) -> References:

@@ -102,7 +102,7 @@ class Quantised(Part):
 class Manifest(Part):
     """A bundle without its weights."""
 
-    version: int
+    version: int = Field(strict=True, ge=1)
     made: str  # the day, ISO 8601
     task: str
     settings: dict[str, Any]

@@ -68,13 +68,7 @@ class Bundle:
         except ValueError as error:
             raise damaged(folder / MANIFEST, "the task's settings do not fit it") from error
         found = References.from_bytes(read_file(folder, manifest, refs.FILE))
-        width = None if manifest.table is None else len(refs.made_rows(manifest.table)[0])
-        fits = found.prepared.shape[1:] == manifest.shape and (
-            found.table is None
-            if width is None
-            else found.table is not None and found.table.shape == (len(found.prepared), width)
-        )
-        if not fits:
+        if not _fit(found, manifest):
             raise damaged(folder / refs.FILE, "does not fit the bundle")
         return cls(folder, manifest, task, settings, found)
 
@@ -86,9 +80,21 @@ class Bundle:
         """
         m = self.manifest
         try:
-            return refs.answers(outputs, m.task, m.settings, m.calibration)
+            with np.errstate(all="ignore"):  # what is no number is never alike
+                return refs.answers(outputs, m.task, m.settings, m.calibration)
         except (ValueError, IndexError, TypeError) as error:
             raise damaged(self.path / MANIFEST, "outputs and task do not fit") from error
+
+
+def _fit(found: References, manifest: Manifest) -> bool:
+    """Are the reference cases of the network's shape, with the table that goes with it?"""
+    if found.prepared.shape[1:] != manifest.shape or manifest.table is None:
+        return found.prepared.shape[1:] == manifest.shape and found.table is None
+    try:
+        width = refs.made_rows(manifest.table).shape[1]
+    except ValueError:  # a table without columns
+        return False
+    return found.table is not None and found.table.shape == (len(found.prepared), width)
 
 
 @dataclass(frozen=True, eq=False)
