@@ -13,7 +13,7 @@ from PIL import Image as Picture
 from hounsfield.errors import InputError, UsageError
 from hounsfield.evaluation.added_value import AddedValue
 from hounsfield.run import Run
-from hounsfield.workflow import index, predict, resume, train
+from hounsfield.workflow import predict, resume, train
 
 COUNT, SIDE = 360, 12
 
@@ -42,26 +42,45 @@ def make_data(folder: Path, *, age: float, image: float, seed: int = 0) -> Path:
     return folder
 
 
-@pytest.fixture
-def asked(tiny_plan: dict[str, Any]) -> dict[str, Any]:
-    return tiny_plan | {
-        "model.settings.widths": (8,),
-        "model.settings.blocks": (1,),
-        "data.train": 0.4,
-        "data.val": 0.2,
-        "data.test": 0.4,
-        "training.epochs": 8,
-        "training.learning_rate": 0.01,
-        "evaluation.resamples": 200,
-        "preprocessing.size": (SIDE, SIDE),
-    }
+QUICK: dict[str, Any] = {  # all that would be measured or is slow, decided
+    "data.min_per_class": 0,
+    "data.train": 0.4,
+    "data.val": 0.2,
+    "data.test": 0.4,
+    "audit.near": "off",
+    "model.settings.widths": (8,),
+    "model.settings.blocks": (1,),
+    "training.epochs": 8,
+    "training.batch": 16,
+    "training.learning_rate": 0.01,
+    "training.threads": 1,
+    "training.workers": 1,
+    "training.precision": "fp32",
+    "training.memory_format": "contiguous",
+    "evaluation.resamples": 100,
+    "preprocessing.size": (SIDE, SIDE),
+}
 
 
-def test_the_age_that_makes_the_label_is_shown_to_add(
-    tmp_path: Path, asked: dict[str, Any]
-) -> None:
-    data = make_data(tmp_path / "data", age=1.5, image=0.25)
-    run = train(data, asked | {"model.table": ("age", "sex")}, out=tmp_path / "run")
+def test_a_column_of_chance_is_not_shown_to_add(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data", age=0, image=1.0)
+    run = train(data, QUICK | {"model.table": ("view",)}, out=tmp_path / "run")
+    found = AddedValue.load(run.added_value_file)
+    assert found.table_adds.low <= 0 <= found.table_adds.high
+    assert found.image_adds is not None
+    assert found.image_adds.low > 0.1
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of image, age, sex and a further column, with what each adds."""
+    folder = tmp_path_factory.mktemp("table")
+    make_data(folder / "data", age=1.5, image=0.25)
+    return train(folder / "data", QUICK | {"model.table": ("age", "sex")}, out=folder / "run")
+
+
+def test_the_age_that_makes_the_label_is_shown_to_add(finished: Run) -> None:
+    run = finished
     found = AddedValue.load(run.added_value_file)
     assert found.table_adds.low > 0
     assert found.image_adds is not None
@@ -74,10 +93,84 @@ def test_the_age_that_makes_the_label_is_shown_to_add(
     assert alone.resolved.plan.training == run.resolved.plan.training
 
 
-def test_a_column_of_chance_is_not_shown_to_add(tmp_path: Path, asked: dict[str, Any]) -> None:
-    data = make_data(tmp_path / "data", age=0, image=1.0)
-    run = train(data, asked | {"model.table": ("view",)}, out=tmp_path / "run")
-    found = AddedValue.load(run.added_value_file)
-    assert found.table_adds.low <= 0 <= found.table_adds.high
-    assert found.image_adds is not None
-    assert found.image_adds.low > 0.1
+def test_resume_makes_again_what_is_gone(finished: Run) -> None:
+    """Stopped in the image alone, or before it was compared: the same numbers."""
+    before = finished.added_value_file.read_bytes()
+    alone = Run(finished.image_alone)
+    weights = [member.weights.read_bytes() for member in alone.members]
+    finished.added_value_file.unlink()
+    assert not finished.whole
+    for member in alone.members:  # as if it was stopped after its last epoch
+        member.weights.unlink()
+    alone.update(status="training")
+    resume(finished.path)
+    assert finished.added_value_file.read_bytes() == before
+    assert [member.weights.read_bytes() for member in alone.members] == weights
+    finished.added_value_file.unlink()
+    (finished.image_alone / "run.json").unlink()  # stopped while the folder was made
+    resume(finished.path)
+    assert finished.added_value_file.read_bytes() == before
+
+
+def test_a_report_says_it(finished: Run) -> None:
+    page = finished.report().read_text()
+    assert "What the image adds, what the table adds" in page
+    assert "Adding the table (age and sex) to the image raises AUROC by" in page
+
+
+def test_the_table_alone_has_predictions_of_its_own(finished: Run) -> None:
+    rows = (finished.table_alone / "predictions.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(finished.split.cases("test"))
+
+
+def new_data(folder: Path, header: str, *rows: str) -> Path:
+    """A picture a row, beside a table."""
+    folder.mkdir()
+    for i in range(len(rows)):
+        pixels = np.random.default_rng(i).normal(120, 25, (SIDE, SIDE))
+        Picture.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"n{i}.png")
+    lines = [f"path,{header}", *(f"n{i}.png,{row}" for i, row in enumerate(rows))]
+    (folder / "new.csv").write_text("\n".join(lines))
+    return folder
+
+
+def test_new_cases_are_told_how_their_table_differs(finished: Run, tmp_path: Path) -> None:
+    data = new_data(tmp_path / "new", "age,sex", "61,F", ",M", "40,other", "119,M")
+    table = predict(finished.path, data, tmp_path / "out").read_text().splitlines()
+    assert "age" not in table[1].replace("image", "")
+    assert "age missing" in table[2]
+    assert "sex of an unseen category" in table[3]
+    assert "age above the training data's" in table[4]
+
+
+def test_new_cases_without_the_table_are_refused(finished: Run, tmp_path: Path) -> None:
+    data = new_data(tmp_path / "new", "sex", "F", "M")
+    with pytest.raises(InputError, match="none of the 2 cases has 'age'") as caught:
+        predict(finished.path, data, tmp_path / "out")
+    assert caught.value.expected == "a table with age, sex"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "said"),
+    [
+        ({"model.table": ("agee",)}, UsageError, "did you mean 'age'"),
+        ({"model.table": ("patient",)}, UsageError, "names the person"),
+        ({"model.table": ("age",), "task.name": "segmentation"}, InputError, ""),
+    ],
+)
+def test_what_cannot_join_is_refused_before_any_image_is_read(
+    finished: Run, tmp_path: Path, values: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        train(finished.path.parent / "run.catalog", values, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_it_can_be_left_out(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data", age=1.5, image=0.25)
+    asked = QUICK | {"model.table": ("age",), "evaluation.added_value": False, "training.epochs": 1}
+    run = train(data, asked, out=tmp_path / "run")
+    assert run.whole
+    assert not run.image_alone.exists()
+    assert "What the image adds" not in run.report().read_text()

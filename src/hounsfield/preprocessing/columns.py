@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from hounsfield.catalog.findings import counted
+from hounsfield.catalog.layouts.reading import UNKNOWN
 from hounsfield.errors import InputError
 
-MISSING = frozenset(
-    ("", "na", "n/a", "nan", "none", "null", "unknown", "missing", "not known", "-", "?", ".")
-)
 MOST_TEXT = 0.05  # of the known values of a column of numbers may be text; they count as missing
 MOST_LEVELS = 50  # categories; a column of more tells cases apart and not what they have
 LARGEST = 1e30  # what no one measures
@@ -64,7 +62,7 @@ def words(values: pl.Series) -> list[str]:
         found = numbers(values)
         return ["" if np.isnan(one) else f"{one:.15g}" for one in found]
     texts = [(one or "").strip() for one in values.cast(pl.String).to_list()]
-    return ["" if text.lower() in MISSING else text for text in texts]
+    return ["" if text.lower() in UNKNOWN else text for text in texts]
 
 
 def strange(values: pl.Series) -> list[int]:

@@ -260,3 +260,24 @@ def test_absolute_paths_below_the_folder_are_kept(tmp_path: Path) -> None:
     for path in ("C:\\x.png", "/x.png", "a/../../x.png", "\\\\host\\x.png", "a\0.png"):
         with pytest.raises(InputError, match="outside"):
             inside(tmp_path, path)
+
+
+def test_facts_are_further_columns(write: Callable[..., Path]) -> None:
+    """Numbers where they are, nothing where a cell says so, else the words."""
+    rows = [
+        ("file", "label", "bmi", "smoker", "notes"),
+        ("a.png", "x", "23.5", "yes", "calls daily"),
+        ("b.png", "y", "n/a", "no", ""),
+        ("c.png", "x", "about 30", "?", ""),
+    ]
+    root = write(*rows)
+    (root / "columns.yaml").write_text("facts: [bmi, smoker]\n")
+    found = [dict(entry.columns) for entry in table.entries(root)]
+    assert found == [
+        {"bmi": 23.5, "smoker": "yes"},
+        {"bmi": None, "smoker": "no"},
+        {"bmi": "about 30", "smoker": None},
+    ]
+    (root / "columns.yaml").write_text("facts: [weight]\n")
+    with pytest.raises(InputError, match="no column 'weight'"):
+        list(table.entries(root))

@@ -15,6 +15,7 @@
     mask: lung_mask         # a path like `path`, without the suffix
     box: [x0, y0, x1, y1]   # pixels; or size: [x, y, width, height]
     reader: radiologist
+    facts: [bmi, smoker]    # further columns of the cases, e.g. for `train --table age,bmi`
 """
 
 from __future__ import annotations
@@ -79,11 +80,13 @@ class Columns(BaseModel):
     box: Four | None = None
     size: Four | None = None
     reader: str | None = None
+    facts: tuple[str, ...] = ()
 
     def used(self) -> list[str]:
         """All columns that are named."""
         roles = [getattr(self, role) for role in NAMES]
-        return [n for n in (*roles, *self.values, *(self.box or ()), *(self.size or ())) if n]
+        several = (*self.values, *(self.box or ()), *(self.size or ()), *self.facts)
+        return [name for name in (*roles, *several) if name]
 
 
 def detect(table: Table, given: Mapping[str, Any] | None = None) -> Columns | None:

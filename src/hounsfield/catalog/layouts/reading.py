@@ -24,6 +24,10 @@ NO_PICTURE = (
     *(".bvec", ".sql", ".db", ".lock"),
 )
 NO_PICTURE_NAMES = ("readme", "license", "licence", "copying", "changes", "dicomdir", "version")
+# What a cell of a table says where nothing is known.
+UNKNOWN = frozenset(
+    ("", "na", "n/a", "nan", "none", "null", "unknown", "missing", "not known", "-", "?", ".")
+)
 _AGE = re.compile(r"[<>≤≥]?\s*(\d+(?:\.\d+)?)\s*\+?\s*([ymwd]?)", re.I)
 _YEARS = {"": 1.0, "y": 1.0, "m": 1 / 12, "w": 7 / 365.25, "d": 1 / 365.25}
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from hounsfield.catalog.layouts.columns import SIDECAR, Columns, detect
 from hounsfield.catalog.layouts.contract import Entry, Label
-from hounsfield.catalog.layouts.reading import age_of, inside, part_of
+from hounsfield.catalog.layouts.reading import UNKNOWN, age_of, inside, part_of
 from hounsfield.catalog.layouts.rows import TABLES, Row, Table
 from hounsfield.catalog.tables import Part
 from hounsfield.errors import InputError
@@ -37,6 +37,7 @@ columns.yaml, any of these lines:
     sex: gender           also `age:`, `view:`, `reader:`
     mask: lung_mask       the column of mask files
     box: [x0, y0, x1, y1] or size: [x, y, width, height], in pixels
+    facts: [bmi, smoker]  further columns of the cases, for `train --table age,bmi`
     label: null           takes a role away that was found wrongly
 """
 
@@ -202,8 +203,8 @@ def _part(table: Table, columns: Columns, number: int, row: Row) -> Part | None:
 
 
 def _facts(table: Table, columns: Columns, number: int, row: Row) -> dict[str, str | float | None]:
-    """Sex and view as they are written; age in years."""
-    facts: dict[str, str | float | None] = {}
+    """Sex and view as they are written; age in years; what else is asked for, as it is."""
+    facts: dict[str, str | float | None] = {name: _fact(row[name]) for name in columns.facts}
     if columns.sex:
         facts["sex"] = row[columns.sex] or None
     if columns.view:
@@ -216,3 +217,13 @@ def _facts(table: Table, columns: Columns, number: int, row: Row) -> dict[str, s
                 number, f"{columns.age} is {text!r}", expected="years, e.g. 61, 061Y or 18M"
             )
     return facts
+
+
+def _fact(text: str) -> str | float | None:
+    """A number where the text is one; None where it says that nothing is known."""
+    if text.strip().lower() in UNKNOWN:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
