@@ -48,6 +48,8 @@ def arms(options: argparse.Namespace, seed: int) -> dict[str, dict[str, Any]]:
         "preprocessing.size": (options.size, options.size),
         "training.epochs": options.epochs,
         "training.seed": seed,
+        "training.threads": options.threads,
+        "training.workers": options.threads,
         "training.precision": "fp32",
         "training.memory_format": "channels-last",
         "data.min_per_class": 0,
@@ -105,6 +107,7 @@ def main() -> None:
     asks.add_argument("--size", type=int, default=64, help="pixels a side that the network sees")
     asks.add_argument("--epochs", type=int, default=20)
     asks.add_argument("--draws", type=int, default=3)
+    asks.add_argument("--threads", type=int, default=1, help="the numbers are of one")
     asks.add_argument("--same-step", action="store_true", help="one learning rate for both")
     asks.add_argument("--json", type=Path, help="where the numbers go")
     options = asks.parse_args()
