@@ -112,9 +112,10 @@ def _sets(probed: Probed) -> Iterator[tuple[str | None, NDArray[np.int64]]]:
     """Each class with its pictures from sources that have enough; all, where there is none."""
     some = False
     for name in np.unique(probed.truth):
-        rows = _enough(probed, np.flatnonzero(probed.truth == name))
+        mine = np.flatnonzero(probed.truth == name)
+        some = some or len(np.unique(probed.source[mine])) > 1
+        rows = _enough(probed, mine)
         if len(rows):
-            some = True
             yield str(name), rows
     every = _enough(probed, np.arange(len(probed.truth)))
     if not some and len(every):

@@ -36,7 +36,7 @@ def _from_whole(study: SourceStudy, worst: Unseen) -> Finding:
     fall = worst.fall
     if unseen.low <= 0.5 and fall.low > 0:
         said += f", no better than chance{_border(study)}: this number measures the source, "
-        said += "not the disease."
+        said += f"not the disease.{_within(worst, mixed)}"
         return Finding(kind="source-not-disease", severity="warning", text=said, remedy=REMEDY)
     if fall.low > LARGE:
         said += f": it falls by {change(fall)}. Better than chance, but part of the mixed number "
@@ -164,6 +164,17 @@ def _border(study: SourceStudy) -> str:
         return ""
     best = max(told, key=lambda probe: probe.auroc.value)
     return f", and the source can be told from the border alone with {best.auroc.value:.2f}"
+
+
+def _within(one: Unseen, mixed: Estimate) -> str:
+    """The mixed network on the same source: sources help it nothing where there is only one."""
+    paired = one.paired
+    if paired is None or paired.a >= mixed.low:
+        return ""
+    return (
+        f" Within that source the mixed network, which knew it, reaches no more than "
+        f"{paired.a:.2f} ({paired.cases:,} pictures)."
+    )
 
 
 def _although(study: SourceStudy) -> str:

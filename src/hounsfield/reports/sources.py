@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,12 +123,14 @@ def unseen_row(one: Unseen, study: SourceStudy) -> UnseenRow:
         found = [_of(one.estimates, "recall", name) for name in present]
     paired = None
     if one.paired is not None:
-        paired = (*numbers.difference(one.paired), numbers.count(one.paired.cases, "picture"))
+        ends = (numbers.plain(x, 2) for x in (one.paired.a, one.paired.b))
+        which = "mixed {}, unseen {}; {}".format(*ends, numbers.count(one.paired.cases, "picture"))
+        paired = (*numbers.difference(one.paired), which)
     tested = (f"{count:,} {name}" for name, count in one.tested.items() if count)
     return UnseenRow(
         one.source,
         ", ".join(tested),
-        tuple(line(e) for e in dict.fromkeys(found)),
+        tuple(replace(line(e), note="") if not one.whole else line(e) for e in found),
         numbers.difference(one.fall),
         one.fall.title,
         paired,

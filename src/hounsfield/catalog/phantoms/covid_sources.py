@@ -22,10 +22,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    cohen: int = Field(150, ge=1, le=100_000, description="COVID pictures in Cohen's layout")
-    mooney: int = Field(150, ge=1, le=100_000, description="healthy pictures in Mooney's layout")
+    cohen: int = Field(170, ge=1, le=100_000, description="COVID pictures in Cohen's layout")
+    mooney: int = Field(170, ge=1, le=100_000, description="healthy pictures in Mooney's layout")
     radiography: int = Field(
-        40, ge=1, le=100_000, description="pictures of each class in the Radiography layout"
+        30, ge=1, le=100_000, description="pictures of each class in the Radiography layout"
     )
     others: int = Field(
         6, ge=1, le=100_000, description="pneumonias that are no COVID, in Cohen's and Mooney's"
@@ -38,9 +38,7 @@ class Settings(BaseModel):
         ge=0,
         description="pictures of Cohen's and Mooney's that come again in the Radiography folder",
     )
-    size: int = Field(
-        128, ge=64, le=4096, multiple_of=64, description="rows and columns in pixels"
-    )
+    size: int = Field(128, ge=64, le=4096, multiple_of=64, description="rows and columns in pixels")
     seed: int = Field(0, ge=0, description="the same seed gives the same pictures")
     workers: int = Field(0, ge=0, description="processes; 0: one for each core")
 
