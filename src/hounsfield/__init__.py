@@ -35,6 +35,7 @@ _PUBLIC = {
     "split": "hounsfield.workflow",
     "audit": "hounsfield.workflow",
     "plan": "hounsfield.workflow",
+    "find_rate": "hounsfield.workflow",
     "train": "hounsfield.workflow",
     "tune": "hounsfield.workflow",
     "Search": "hounsfield.workflow",

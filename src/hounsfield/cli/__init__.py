@@ -18,6 +18,7 @@ COMMANDS = {
     "split": ("split:split", "Share a catalog out by patient."),
     "audit": ("audit:audit", "Duplicates, leaks, label conflicts and shortcuts."),
     "plan": ("plan:plan", "What `train` would do, each value with its reason."),
+    "find-rate": ("find_rate:find_rate", "The learning rate, by a sweep of a few minutes."),
     "train": ("train:train", "From a folder of images to a model and its report."),
     "tune": ("tune:tune", "Search for better hyper-parameters on validation data."),
     "predict": ("predict:predict", "Predict new images with a trained run or a bundle."),

@@ -99,6 +99,15 @@ def train_members(study: Study, said: Said) -> list[nn.Module]:
 
 
 def _train_one(study: Study, member: Member, said: Said) -> None:
+    network, job, parts = begin(study, member)
+    told = partial(said, member)
+    last = partial(weigh_slices, job=job, val=parts.val, run=study.run, member=member)
+    if not fits(lambda: fit(network, job, parts, member, told, last)):
+        raise _too_large(study, parts.train)
+
+
+def begin(study: Study, member: Member) -> tuple[nn.Module, Job, Parts]:
+    """A member's network as it is before its first step, and what it is trained with and on."""
     plan = study.plan
     train, val = study.run.split.fold(member.fold)
     seed = plan.training.seed + 1000 * member.fold + member.seed
@@ -120,10 +129,7 @@ def _train_one(study: Study, member: Member, said: Said) -> None:
         study.truths(val),
         _sampling(strata) if plan.training.balance == "sampling" else None,
     )
-    told = partial(said, member)
-    last = partial(weigh_slices, job=job, val=parts.val, run=study.run, member=member)
-    if not fits(lambda: fit(network, job, parts, member, told, last)):
-        raise _too_large(study, parts.train)
+    return network, job, parts
 
 
 def _too_large(study: Study, dataset: CaseDataset) -> UsageError:

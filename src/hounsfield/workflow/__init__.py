@@ -9,6 +9,7 @@ from hounsfield.workflow.benchmark import benchmark_medmnist
 from hounsfield.workflow.data import audit, beside_run, index, split
 from hounsfield.workflow.exporting import export
 from hounsfield.workflow.featurizing import Backbone, featurize
+from hounsfield.workflow.finding_rate import find_rate
 from hounsfield.workflow.fusion import compare_fusion
 from hounsfield.workflow.infrared import spectra, temperatures
 from hounsfield.workflow.leave_out import LeaveOut, leave_out
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "export",
     "featurize",
+    "find_rate",
     "index",
     "leave_out",
     "loader",
