@@ -8,7 +8,7 @@ RUN/run.json              format version, status, software, times, where the cat
     members/f0-s0/        checkpoint.pt, weights.safetensors, metrics.jsonl
     predictions/NAME/     predictions.csv and the task's own files
     evaluations/NAME/     evaluation.json, figures, report.html; added_value.json of a table
-    parts/                image: the same run without its table; table: predictions without images
+    parts/                image: the same run without its table; table, weighed: predictions
 """
 
 from __future__ import annotations
@@ -257,15 +257,9 @@ class Run:
         """What the image and the table add to each other, on the test part."""
         return self.evaluation("test") / "added_value.json"
 
-    @property
-    def image_alone(self) -> Path:
-        """The folder of the same run without the table."""
-        return self.path / "parts" / "image"
-
-    @property
-    def table_alone(self) -> Path:
-        """The folder of the table's own predictions of the test part."""
-        return self.path / "parts" / "table"
+    def part(self, name: Literal["image", "table", "weighed"]) -> Path:
+        """The folder of the same run without its table, or of predictions from the table."""
+        return self.path / "parts" / name
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -84,3 +84,26 @@ def test_the_report_has_the_section_where_there_is_a_table(view: View) -> None:
     assert sentences(made)[0] in page.replace("&#34;", '"')
     assert "Table alone: age and sex (logistic regression)" in page
     assert "<code>--seeds 3</code>" in page
+
+
+@pytest.mark.parametrize(
+    ("both", "weighed", "said"),
+    [
+        (2.5, 2.5, "the same finding."),
+        (2.5, 1.2, "may be the chance of a training."),
+        (1.2, 2.5, "clearer than by training both together."),
+    ],
+)
+def test_the_chance_of_a_training_is_told_from_the_table(
+    both: float, weighed: float, said: str
+) -> None:
+    """The network held fixed, no chance of a training is in what the table adds."""
+    made = added_value(
+        standard(("no", "yes"), False)[0],
+        Arms(both=cases(both, 5), image=cases(1.2, 6), weighed=cases(weighed, 7)),
+        Resampling(200, 0),
+        columns=("age",),
+        model="",
+        networks=1,
+    )
+    assert sentences(made)[-1].endswith(said)

@@ -16,8 +16,9 @@ from hounsfield.run import load_model
 class AddedValue(BaseModel):
     """The headline metric of table alone, image alone and both, with the differences.
 
-    image_adds: both minus table. table_adds: both minus image. table is None for a task that no
-    model of a table is fitted for.
+    image_adds: both minus table. table_adds: both minus image. weighed: image alone's answer and
+    the table in a logistic regression fitted on the validation part; fixed: weighed minus image,
+    which holds no chance of a training. None for a task that no model of a table is fitted for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -31,6 +32,8 @@ class AddedValue(BaseModel):
     table: Estimate | None
     image_adds: Difference | None
     table_adds: Difference
+    weighed: Estimate | None = None
+    fixed: Difference | None = None
 
     @classmethod
     def load(cls, file: Path) -> AddedValue:
@@ -45,6 +48,7 @@ class Arms(BaseModel):
     both: Cases
     image: Cases
     table: Cases | None = None
+    weighed: Cases | None = None
 
 
 def added_value(
@@ -65,8 +69,8 @@ def added_value(
     def valued(cases: Cases) -> Estimate:
         return estimate(metric, cases, resampling=resampling)
 
-    def over(single: Cases) -> Difference:
-        return paired_difference(metric, arms.both, single, resampling)
+    def over(single: Cases, more: Cases = arms.both) -> Difference:
+        return paired_difference(metric, more, single, resampling)
 
     return AddedValue(
         columns=columns,
@@ -78,4 +82,6 @@ def added_value(
         table=None if arms.table is None else valued(arms.table),
         image_adds=None if arms.table is None else over(arms.table),
         table_adds=over(arms.image),
+        weighed=None if arms.weighed is None else valued(arms.weighed),
+        fixed=None if arms.weighed is None else over(arms.image, arms.weighed),
     )

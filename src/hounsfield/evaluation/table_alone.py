@@ -46,6 +46,11 @@ def fit_table(rows: Rows, classes: int) -> TableModel:
     return TableModel(name, tried, _fitted(rows, classes, makers[name]))
 
 
+def fit_logistic(rows: Rows, classes: int) -> Callable[[Floats], Floats]:
+    """(N, F) -> (N, classes) logits of a logistic regression."""
+    return _fitted(rows, classes, _logistic)
+
+
 def _logistic() -> Any:
     from sklearn.linear_model import LogisticRegression
 

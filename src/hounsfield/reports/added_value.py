@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Shown:
-    """The section: its sentences, the three estimates by name, and the two differences."""
+    """The section: its sentences, the estimates by name, and the differences."""
 
     sentences: tuple[str, ...]
     arms: tuple[tuple[str, Estimate], ...]
@@ -50,8 +50,11 @@ def added(run: Run) -> Shown | None:
     arms = [("Image and table together", found.both), ("Image alone", found.image)]
     if found.table is not None:
         arms.append((f"Table alone: {columns} ({found.model})", found.table))
+    if found.weighed is not None:
+        arms.append(("Image alone, then weighed with the table", found.weighed))
     pairs = [("the image to the table", found.image_adds)]
     pairs += [("the table to the image", found.table_adds)]
+    pairs += [("the table to the image, its network held fixed", found.fixed)]
     return Shown(
         tuple(sentences(found)),
         tuple(arms),
@@ -68,7 +71,29 @@ def sentences(found: AddedValue) -> list[str]:
     if found.image_adds is not None:
         said.append(_sentence(f"the image to the table ({columns})", found.image_adds, better))
     said.append(_sentence(f"the table ({columns}) to the image", found.table_adds, better))
-    return said
+    return [*said, *_fixed(found)]
+
+
+def _fixed(found: AddedValue) -> list[str]:
+    """Whether what the table adds could be the chance of one training."""
+    held = found.fixed
+    if held is None or np.isnan((held.difference, held.low, held.high)).any():
+        return []
+    change, interval = numbers.difference(held)
+    start = "With the image's network held fixed, and its answer and the table weighed on the "
+    start += f"validation part, the table changes {held.title} by {change} (95 % interval "
+    start += f"{interval})"
+    together = _direction(found.table_adds)
+    if _direction(held) == together:
+        return [f"{start}: the same finding."]
+    if together == 0:
+        return [f"{start}: clearer than by training both together."]
+    return [f"{start}: what the sentence before tells may be the chance of a training."]
+
+
+def _direction(found: Difference) -> int:
+    """1 or -1 where an interval shows a gain or a loss, 0 where it includes 0."""
+    return int(found.low > 0) - int(found.high < 0)
 
 
 def _sentence(what: str, found: Difference, higher_is_better: bool) -> str:
@@ -93,6 +118,6 @@ def _sentence(what: str, found: Difference, higher_is_better: bool) -> str:
 
 def _step(title: str, found: Difference) -> Step:
     change, interval = numbers.difference(found)
-    clear = found.low > 0 or found.high < 0
+    clear = _direction(found) != 0
     p = numbers.p_value(found.p_value)
     return Step(title, change, interval, p, TESTS[found.test], clear)

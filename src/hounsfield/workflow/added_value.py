@@ -6,13 +6,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hounsfield.progress import Watch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
     from hounsfield.evaluation.evaluate import Tested
     from hounsfield.evaluation.table_alone import Rows
+    from hounsfield.metrics.contract import Cases
     from hounsfield.plan.resolved import Resolved
     from hounsfield.run import Run
     from hounsfield.training.study import Study
@@ -37,7 +43,7 @@ class _Within:
 
 def announce(run: Run, watch: Watch) -> None:
     """Say what the comparison costs, before anything is trained."""
-    if run.adds and not run.image_alone.exists():
+    if run.adds and not run.part("image").exists():
         watch.say(
             "the image is also trained without the table, to tell what each adds: this takes "
             "twice the time (--evaluation.no-added-value leaves it out)"
@@ -61,8 +67,9 @@ def measure(study: Study, watch: Watch) -> None:
         alone = resume(_without_table(run).path, watch=_Within(watch))
     with watch.stage("table alone"):
         model, table = _table_alone(study)
-    both, image = _tested(study, run), _tested(study, alone)
-    arms = Arms(both=both.cases, image=image.cases, table=table.cases if table else None)
+        weighed = _weighed(study, alone)
+    both, image = _tested(study, run).cases, _tested(study, alone).cases
+    arms = Arms(both=both, image=image, table=table, weighed=weighed)
     found = added_value(
         study.task.metrics(study.settings)[0],
         arms,
@@ -78,7 +85,7 @@ def _without_table(run: Run) -> Run:
     """The same run without its table, ready to be trained, or as far as it came."""
     from hounsfield.run import Run
 
-    path, wanted = run.image_alone, _plan_without(run)
+    path, wanted = run.part("image"), _plan_without(run)
     if (path / "run.json").exists():
         there = Run(path)
         if there.status != "planned" and _same(there, run, wanted):
@@ -114,25 +121,27 @@ def _same(there: Run, run: Run, wanted: Resolved) -> bool:
         return False
 
 
-def _tested(study: Study, run: Run) -> Tested:
-    """A run's own test part; both runs have the same cases in the same order."""
+def _tested(study: Study, run: Run, part: str = "test") -> Tested:
+    """A part of a run; both runs have the same cases in the same order."""
+    return _tested_in(study, run.predictions(part))
+
+
+def _tested_in(study: Study, folder: Path) -> Tested:
     from hounsfield.evaluation.evaluate import tested
     from hounsfield.inference.table import read_predictions
 
-    table = read_predictions(run.predictions("test"))
+    table = read_predictions(folder)
     return tested("test", table, study.catalog, study.task, study.settings)
 
 
-def _table_alone(study: Study) -> tuple[str, Tested | None]:
-    """The table's own predictions of the test part, calibrated as the network's are.
+def _table_alone(study: Study) -> tuple[str, Cases | None]:
+    """The table's own predictions of the test part, and what made them.
 
     None for a task whose answers are no classes.
     """
     import numpy as np
 
-    from hounsfield.evaluation.evaluate import tested
     from hounsfield.evaluation.table_alone import fit_table
-    from hounsfield.inference.table import Predicted, read_predictions, write_predictions
 
     if study.task.kind_of_outputs(study.settings) == "values":
         return "", None
@@ -140,29 +149,63 @@ def _table_alone(study: Study) -> tuple[str, Tested | None]:
     parts = [split.fold(fold) for fold in range(study.plan.training.folds)]
     models = [fit_table(_rows(study, train), outputs) for train, _ in parts]
     held = [(model, val) for model, (_, val) in zip(models, parts, strict=True) if val]
-    calibration = _calibration(study, held)
-    cases = split.cases("test")
-    values = _rows(study, cases).values
+    rows = [row for model, val in held for row in model.logits(_rows(study, val).values)]
+    val = [case for _, mine in held for case in mine]
+    values = _rows(study, split.cases("test")).values
     logits = np.mean([model.logits(values) for model in models], axis=0)
-    folder, truths = study.run.table_alone, study.truths(cases)
-    done = Predicted(cases, ["test"] * len(cases), list(logits), truths)
-    write_predictions(folder, done, study.catalog, study.task, study.settings, calibration)
-    table = read_predictions(folder)
     names = " and ".join(sorted({model.name for model in models}))
-    return names, tested("test", table, study.catalog, study.task, study.settings)
+    return names, _predicted(study, "table", logits, (rows, val))
 
 
-def _calibration(study: Study, held: list[tuple[Any, list[str]]]) -> Any:
-    """Temperature and threshold of the table alone, fitted on the validation cases."""
+def _weighed(study: Study, alone: Run) -> Cases | None:
+    """The image alone's answer and the table, weighed by a logistic regression of the validation.
+
+    The network is held fixed: what the table adds here is no chance of another training.
+    """
+    import numpy as np
+
+    from hounsfield.evaluation.table_alone import Rows, fit_logistic
+
+    classes = study.task.kind_of_outputs(study.settings) != "values"
+    if not classes or not alone.predictions("val").exists():
+        return None
+
+    def joined(part: str) -> tuple[Rows, list[str]]:
+        mine = _tested(study, alone, part)
+        cases: list[str] = mine.table["image"].to_list()
+        rows = _rows(study, cases)
+        p = np.clip(mine.cases.probability, 1e-6, 1 - 1e-6)
+        answers = np.log(p) - np.log1p(-p)
+        both = np.concatenate([answers, rows.values], axis=1)
+        return Rows(both, rows.truth, rows.patients), cases
+
+    val, names = joined("val")
+    fitted = fit_logistic(val, study.task.outputs(study.settings))
+    return _predicted(
+        study, "weighed", fitted(joined("test")[0].values), (list(fitted(val.values)), names)
+    )
+
+
+def _predicted(
+    study: Study,
+    name: Literal["table", "weighed"],
+    logits: NDArray[np.float64],
+    val: tuple[list[Any], list[str]],
+) -> Cases:
+    """Predictions of the test part from logits, calibrated on those of validation cases."""
+    from hounsfield.inference.table import Predicted, write_predictions
     from hounsfield.tasks.contract import Calibration, Wanted
 
-    if not held:
-        return Calibration()
-    logits = [row for model, val in held for row in model.logits(_rows(study, val).values)]
-    truths = [truth for _, val in held for truth in study.truths(val)]
-    plan = study.plan.evaluation
-    wanted = Wanted(plan.threshold, plan.calibrate)
-    return study.task.calibrate(logits, truths, study.settings, wanted)
+    task, settings, plan = study.task, study.settings, study.plan.evaluation
+    calibration = Calibration()
+    if val[1]:
+        wanted = Wanted(plan.threshold, plan.calibrate)
+        calibration = task.calibrate(val[0], study.truths(val[1]), settings, wanted)
+    cases = study.run.split.cases("test")
+    done = Predicted(cases, ["test"] * len(cases), list(logits), study.truths(cases))
+    folder = study.run.part(name)
+    write_predictions(folder, done, study.catalog, task, settings, calibration)
+    return _tested_in(study, folder).cases
 
 
 def _rows(study: Study, cases: list[str]) -> Rows:
