@@ -22,7 +22,15 @@ from hounsfield.reports.view import View
 
 @pytest.fixture(scope="module")
 def drawn(view: View) -> dict[str, list[Figure]]:
-    return {name: module(name).draw(view) for name in FIGURES}
+    views = {"agreement": of_numbers(view)}
+    return {name: module(name).draw(views.get(name, view)) for name in FIGURES}
+
+
+def of_numbers(view: View) -> View:
+    """The same cases with a number each, true and predicted."""
+    truth = np.random.default_rng(0).normal(127, 41, len(view.cases))
+    columns = {"truth": truth, "predicted": truth + 3}
+    return replace(view, cases=replace(view.cases, columns=columns))
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -98,7 +98,7 @@ def test_a_split_shares_out_quarters_of_the_values() -> None:
     data = catalog(*[(f"{i:02}", "value", "x", float(i)) for i in range(40)])
     strata = TASK.strata(data, TASK.settings(data, "", {}))
     assert [strata.count(name) for name in dict.fromkeys(strata)] == [10, 10, 10, 10]
-    assert strata[0] == "0 to 9.75"
+    assert strata[0] == "Q1: 0 to 9.75"
 
 
 def test_predictions_come_back_in_the_target_s_unit() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from hounsfield.catalog.tables import Catalog
+from hounsfield.metrics.regression import TRUTH
 from hounsfield.reports import numbers
 from hounsfield.reports.view import View
 
@@ -54,7 +55,7 @@ class Row:
 def labelled(view: View) -> pl.DataFrame:
     """case, patient, part, label of all cases of the run; those in no part are "out"."""
     catalog, split = view.data, view.split.table
-    labels = _labels(catalog, view.plan.task.target)
+    labels = _quarters(view) if TRUTH in view.cases.columns else _labels(catalog, view)
     parts = split.select("case", _part(split))
     table = catalog.cases.select("case", "patient").join(
         parts, on="case", how="left", maintain_order="left"
@@ -158,9 +159,19 @@ def _part(split: pl.DataFrame) -> pl.Expr:
     return pl.col("part")
 
 
-def _labels(catalog: Catalog, target: str) -> pl.DataFrame:
+def _quarters(view: View) -> pl.DataFrame:
+    """case, label of a task of numbers: what its split is stratified by."""
+    from hounsfield.tasks import load
+    from hounsfield.training.study import task_settings
+
+    strata = load(view.plan.task.name).strata(view.data, task_settings(view.plan))
+    table = pl.DataFrame({"case": view.data.cases["case"], "label": strata})
+    return table.filter(pl.col("label") != "")
+
+
+def _labels(catalog: Catalog, view: View) -> pl.DataFrame:
     """case, label: the class; for boxes and masks, what is marked."""
-    mine = catalog.annotations
+    mine, target = catalog.annotations, view.plan.task.target
     classes = mine.filter(pl.col("kind") == "class")
     if target and (mine["name"] == target).any():
         mine = mine.filter(pl.col("name") == target)

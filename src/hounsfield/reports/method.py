@@ -65,7 +65,7 @@ def calibration(run: Run) -> list[str]:
     temperatures = ", ".join(f"{value:.3g}" for value in found.temperatures)
     thresholds = ", ".join(f"{value:.3g}" for value in found.thresholds)
     return [
-        f"Temperature {temperatures}",
+        *([f"Temperature {temperatures}"] if found.margin is None else []),
         *([f"Threshold {thresholds}"] if thresholds else []),
         *found.reasons,
     ]

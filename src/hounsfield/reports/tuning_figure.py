@@ -9,6 +9,7 @@ import numpy as np
 
 from hounsfield.metrics import METRICS
 from hounsfield.metrics import metric as named
+from hounsfield.metrics.contract import Bools, Floats
 from hounsfield.reports import style
 
 if TYPE_CHECKING:
@@ -47,21 +48,31 @@ def _history(axes: Axes, trials: pl.DataFrame, metric: str) -> None:
             *(number[~finished], score[~finished], "o"),
             mfc="none",
             color=style.SOFT,
-            label="stopped early (its best so far)",
+            label="stopped early (its best, where near)",
         )
     rising = metric not in METRICS or named(metric).higher_is_better
     best = np.maximum if rising else np.minimum
-    line = best.accumulate(score[finished])
-    axes.plot(number[finished], line, drawstyle="steps-post", color=style.INK, label="best so far")
+    line = np.append(best.accumulate(score[finished]), best.reduce(score[finished]))
+    at = np.append(number[finished], number.max())
+    axes.plot(at, line, drawstyle="steps-post", color=style.INK, label="best so far")
     axes.set_xlabel("Trial")
-    axes.set_ylabel(f"{metric} on validation data")
+    axes.set_ylabel(f"{named(metric).title if metric in METRICS else metric}, validation")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.legend(loc="lower right" if rising else "upper right")
+    _near(axes, score, finished)
+    style.legend_below(axes, columns=3)
+
+
+def _near(axes: Axes, score: Floats, finished: Bools) -> None:
+    """The scale of the finished trials: one that went astray would hide their differences."""
+    low, high = score[finished].min(), score[finished].max()
+    room = max(high - low, 1e-3 * abs(high), 1e-6)
+    axes.set_ylim(max(axes.get_ylim()[0], low - room), min(axes.get_ylim()[1], high + room))
 
 
 def _bars(axes: Axes, importances: Mapping[str, float]) -> None:
     shown = sorted(importances.items(), key=lambda pair: -pair[1])[:MOST_BARS]
-    names = [style.shorten(name.split(".", 1)[-1].replace("_", " "), LONG) for name, _ in shown]
+    plain = [name.removeprefix("training.").removeprefix("model.settings.") for name, _ in shown]
+    names = [style.shorten(name.replace("_", " ").replace(".", " "), LONG) for name in plain]
     axes.barh(names, [share for _, share in shown], 0.6, color=style.series(2))
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")

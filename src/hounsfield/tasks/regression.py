@@ -101,13 +101,14 @@ class Regression:
         return NumberSettings.model_validate(found | dict(asked))
 
     def strata(self, catalog: Catalog, settings: NumberSettings) -> list[str]:
-        """The quarter of the values that each case is in, "12 to 40"."""
+        """The quarter of the values that each case is in, "Q1: 12 to 40"."""
         truths = self.truths(catalog, settings)
         known = np.array([one for one in truths if one is not None])
         if not len(known):
             return [""] * len(truths)
         edges = np.unique(np.quantile(known, np.linspace(0, 1, STRATA + 1)))
-        names = [f"{low:.4g} to {high:.4g}" for low, high in pairwise(edges.tolist())] or ["all"]
+        ends = enumerate(pairwise(edges.tolist()), start=1)
+        names = [f"Q{n}: {low:.4g} to {high:.4g}" for n, (low, high) in ends] or ["all"]
         return ["" if truth is None else names[_bin(edges, truth)] for truth in truths]
 
     def truths(self, catalog: Catalog, settings: NumberSettings) -> list[float | None]:

@@ -39,7 +39,8 @@ def draw(view: View) -> list[Figure]:
     if not known.any():
         return []
     target = style.shorten(view.plan.task.target or "value")
-    margin = view.run.calibration.margin
+    run = view.run
+    margin = run.calibration.margin if run.calibration_file.exists() else None
     return [
         _against(truth[known], predicted[known], target, margin),
         _bland_altman(truth[known], predicted[known], target),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hounsfield.metrics import METRICS, metric
 from hounsfield.metrics.classification import actual
 from hounsfield.metrics.contract import Floats
 from hounsfield.reports import style
@@ -15,7 +16,7 @@ SECTION: Section = "results"
 BINS = [k / 25 for k in range(26)]
 MOST_PANELS = 4
 APART = "The less the two hills overlap, the better the scores tell the cases apart."
-EACH = "One value a case; a long left tail means that the model fails on some."
+EACH = "One value a case; a long tail to the {} means that the model fails on some."
 
 
 @style.styled
@@ -56,12 +57,17 @@ def _column(number: int, name: str, values: Floats) -> Figure:
     axes.hist(values, 25, color=style.series(0), alpha=0.75)
     axes.set_xlabel(name)
     axes.set_ylabel("Cases")
-    return Figure.of(canvas, _file(number), f"Values of {name}", EACH)
+    good = metric(name.partition(":")[0]).higher_is_better
+    caption = EACH.format("left" if good else "right")
+    return Figure.of(canvas, _file(number), f"Values of {name}", caption)
 
 
 def _columns(view: View) -> list[tuple[str, Floats]]:
-    defined = {name: values[~np.isnan(values)] for name, values in view.cases.columns.items()}
-    return [(name, values) for name, values in defined.items() if len(values)][:MOST_PANELS]
+    """What is measured of each case, but for yes and no."""
+    own = {n: v for n, v in view.cases.columns.items() if n.partition(":")[0] in METRICS}
+    defined = {name: values[~np.isnan(values)] for name, values in own.items()}
+    shown = [(name, values) for name, values in defined.items() if len(np.unique(values)) > 2]
+    return shown[:MOST_PANELS]
 
 
 def _rest(view: View, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 from matplotlib.ticker import MaxNLocator
 
+from hounsfield.metrics import METRICS, metric
 from hounsfield.reports import style
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
@@ -58,7 +59,7 @@ def _draw(
             epochs = table["epoch"] if "epoch" in table.columns else range(1, table.height + 1)
             label = (title if column == "monitor" else _words(column)) if m == 0 else None
             axes.plot(
-                epochs, table[column], "-", label=label,
+                epochs, _sign(table, column) * table[column], "-", label=label,
                 color=style.series(number), alpha=0.6 if many else 1,
             )  # fmt: skip
     axes.set_xlabel("Epoch")
@@ -67,6 +68,13 @@ def _draw(
     if many:
         caption += f" One line for each of the {len(histories)} members."
     return Figure.of(canvas, file, title, caption)
+
+
+def _sign(table: pl.DataFrame, column: str) -> int:
+    """Of what is watched, the metric's own: errors are watched with a minus."""
+    name = str(table["metric"][0]) if "metric" in table.columns else ""
+    falls = column == "monitor" and name in METRICS and not metric(name).higher_is_better
+    return -1 if falls else 1
 
 
 def _numeric(histories: dict[str, pl.DataFrame], column: str) -> bool:
