@@ -114,3 +114,15 @@ def test_a_sure_and_wrong_slice_gets_nothing() -> None:
     outputs = np.stack([right, -10 * right], 1)
     found = fit_weights(outputs, truth, "classes")
     np.testing.assert_allclose(found.values, [1, 0], atol=1e-6)
+
+
+def test_grades_are_told_by_the_cases_that_reach_them() -> None:
+    """Grades 0 to 3 as labels "above 0, above 1, above 2"; what was not reached is not known."""
+    grades = np.array([0, 1, 2, 3] * 15)
+    cuts = {0: [0, np.nan, np.nan], 1: [1, 0, np.nan], 2: [1, 1, 0], 3: [1, 1, 1]}
+    outputs = np.random.default_rng(0).normal(size=(60, 4, 3))
+    outputs[:, 2] += (grades[:, None] > np.arange(3)) * 2.0 - 1
+    one = fit_weights(outputs, grades, "labels")
+    other = fit_weights(outputs, np.array([cuts[grade] for grade in grades]), "labels")
+    np.testing.assert_array_equal(one.values, other.values)
+    assert one.values.argmax() == 2

@@ -36,7 +36,9 @@ class Fitted:
 def fit_weights(slices: NDArray[np.floating], truth: NDArray[np.generic], kind: Outputs) -> Fitted:
     """Weights of the slices from their outputs (N, D, K), and the truth (N,) or (N, K).
 
-    A truth that is not known (NaN) counts for nothing; without any the weights are even.
+    A truth that is not known (NaN) counts for nothing; without any the weights are even. Labels
+    with one number a case are grades: output k says whether more than k, and is told by the cases
+    that reach k (CORN, Shi et al. 2023, arXiv:2111.08851).
     """
     outputs = slices.astype(np.float64)
     even = np.full(outputs.shape[1], 1 / outputs.shape[1])
@@ -58,6 +60,9 @@ def _likelihoods(outputs: Floats, truth: NDArray[np.generic], kind: Outputs) -> 
         found: Floats = np.take_along_axis(log_softmax(outputs, axis=2), picked, axis=2)[:, :, 0]
         return found
     known = np.asarray(truth, np.float64)
+    if known.ndim == 1:
+        cuts = np.arange(outputs.shape[2])
+        known = np.where(known[:, None] >= cuts, known[:, None] > cuts, np.nan)
     sign = np.where(known > 0.5, 1.0, -1.0)
     each = np.moveaxis(-np.logaddexp(0, -sign[:, None] * outputs), 1, 2)  # (N, K, D)
     rows: Floats = each[~np.isnan(known)]
