@@ -20,7 +20,7 @@ def test_from_a_phantom_to_a_table(ask: Callable[..., Answer], tmp_path: Path) -
     told = ask("compare-fusion", data, "--out", out, *arms, *SHORT)
     assert told.code == 0, told.err
     lines = told.out.splitlines()
-    assert lines[0].startswith("2 networks of at most 2 minutes of training each: 4 minutes in all")
+    assert lines[0].startswith("2 networks, 2 min of training each at most: 4 min in all")
     assert "Minus three-channel, on the same cases, with 95 % intervals" in told.out
     assert "late: f0-s0: the slices weigh" in told.out
     assert lines[-1] == str(out / "comparison.html")

@@ -87,7 +87,7 @@ def everything(few: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     asked = ASKED | {"training.epochs": 1, "preprocessing.depth": 5}
     watch = Listening()
     study = workflow.compare_fusion(few, asked, out=out, wanted=Wanted(budget=8), watch=watch)
-    assert watch.said[0].startswith("8 networks of at most 1 minutes of training each: 8 minutes")
+    assert watch.said[0].startswith("8 networks, 1 min of training each at most: 8 min in all")
     assert "resnet50 learns from scratch" in watch.said[1]
     return out, study
 
