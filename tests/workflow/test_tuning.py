@@ -105,7 +105,8 @@ def test_the_best_plan_trains(
     searched: tuple[Any, Watching], tiny_data: Path, tmp_path: Path
 ) -> None:
     found, _ = searched
-    asked = from_file(found.plan)
+    asked = found.asked
+    assert asked == from_file(found.plan)
     assert asked["training.learning_rate"] == found.best["training.learning_rate"]
     run = hf.train(tiny_data, asked, out=tmp_path / "run")
     assert run.status == "finished"

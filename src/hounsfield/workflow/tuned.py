@@ -41,6 +41,13 @@ class Tuned:
         return self.out / "plan.yaml"
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """The best plan's values, for `hf.train`."""
+        from hounsfield.plan.asked import from_file
+
+        return from_file(self.plan)
+
+    @property
     def caution(self) -> str:
         """What the best score is worth."""
         return (

@@ -73,6 +73,21 @@ def test_one_column_of_zeros_and_ones_is_the_class(write: Callable[..., Path]) -
     ]
 
 
+def test_a_column_named_as_a_measurement_holds_numbers(write: Callable[..., Path]) -> None:
+    header = ("image", "Bone Age", "phone")
+    root = write(header, ("a.png", 127.5, 555), ("b.png", "", 556), ("c.png", 41, 557))
+    labels = [entry.labels for entry in table.entries(root)]
+    assert labels == [(Label("value", "Bone Age", value=127.5),), (), (labels[2][0],)]
+    assert labels[2][0].value == 41
+
+
+def test_a_measurement_with_words_or_of_zeros_and_ones_is_none(write: Callable[..., Path]) -> None:
+    root = write(("image", "score"), ("a.png", "high"), ("b.png", 2), ("c.png", 3))
+    assert [entry.labels for entry in table.entries(root)] == [(), (), ()]
+    root = write(("image", "score"), ("a.png", 1), ("b.png", 0), ("c.png", 1))
+    assert next(table.entries(root)).labels == (Label("class", "score", "1"),)
+
+
 def test_rows_with_boxes_may_repeat_an_image(write: Callable[..., Path]) -> None:
     root = write(
         ("image", "x_min", "y_min", "x_max", "y_max", "class_name", "rad_id"),

@@ -20,6 +20,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -56,6 +57,11 @@ NAMES: dict[str, tuple[str, ...]] = {
     "mask": ("mask", "maskpath", "maskfile", "segmentation", "segmentationpath"),
     "reader": ("reader", "radiologist", "radid", "annotator"),
 }
+# names of numbers that are predicted, in the same form; others are named as `values`
+MEASURES = (
+    *("boneage", "boneagemonths", "ejectionfraction", "ef", "lvef", "bmi", "bmd", "tscore"),
+    *("measurement", "score", "volume", "value"),
+)
 BOXES: tuple[Four, ...] = (("x0", "y0", "x1", "y1"), ("xmin", "ymin", "xmax", "ymax"))
 SIZES: tuple[Four, ...] = (("x", "y", "width", "height"), ("x", "y", "w", "h"))
 SUFFIXES = ("", ".dcm", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".nii.gz", ".nii", ".npy")
@@ -113,7 +119,8 @@ def detect(table: Table, given: Mapping[str, Any] | None = None) -> Columns | No
         return None
     found = {**_by_name(names, str(place["path"])), **place, **known}
     if not {"label", "values"} & {role for role, name in found.items() if name}:
-        found |= _zeros_and_ones(sample, _validated(table, found))
+        columns = _validated(table, found)
+        found |= _measures(sample, columns) or _zeros_and_ones(sample, columns)
     columns = _validated(table, found)
     missing = [name for name in columns.used() if name not in names]
     if missing:
@@ -165,6 +172,27 @@ def _is_there(root: Path, folder: str, value: str) -> bool:
         return (root / folder / inside(root / folder, value)).is_file()
     except InputError:  # it leads outside: reading the table will say so, if it is there at all
         return (root / folder / value).is_file()
+
+
+def _measures(sample: Sequence[Row], columns: Columns) -> dict[str, Any]:
+    """Columns of numbers by the names that measurements have."""
+    taken, names = columns.used(), list(sample[0]) if sample else []
+    found = [n for n in names if n not in taken and _plain(n) in MEASURES]
+    numbers = [
+        name
+        for name in found
+        if all(_is_number(row[name]) for row in sample)
+        and len({row[name] for row in sample} - {"", "0", "1"})  # those are findings
+    ]
+    return {"values": tuple(numbers)} if numbers else {}
+
+
+def _is_number(cell: str) -> bool:
+    """A finite number, or an empty cell: the case was not measured."""
+    try:
+        return not cell or math.isfinite(float(cell))
+    except ValueError:
+        return False
 
 
 def _zeros_and_ones(sample: Sequence[Row], columns: Columns) -> dict[str, Any]:
