@@ -21,7 +21,7 @@ from hounsfield.run import Run
 from hounsfield.workflow.arms import train_arms
 
 NETWORKS = {"fully-connected": "simple-nn", "convolutions": "cnn"}
-SHARED = {"training.epochs": 20, "data.seed": 0, "training.seed": 0, "audit.near": "off"}
+SHARED = {"training.epochs": 12, "data.seed": 0, "training.seed": 0, "audit.near": "off"}
 
 
 def study(data: str, out: Path, shared: dict[str, Any]) -> dict[str, Run]:
