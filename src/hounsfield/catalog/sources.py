@@ -129,7 +129,7 @@ def values(catalog: Catalog, column: str) -> list[str]:
         )
         found = joined[column]
     else:
-        known = [*catalog.cases.columns, *catalog.images.columns]
+        known = dict.fromkeys([*catalog.cases.columns, *catalog.images.columns])
         raise UsageError(f"there is no column {column!r}", remedy=did_you_mean(column, known))
     return [str(one) for one in found.cast(pl.String).fill_null("unknown")]
 
