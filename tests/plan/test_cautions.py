@@ -76,7 +76,9 @@ def test_what_other_tasks_cannot_follow_is_refused(
 def test_a_fold_of_one_class(facts: Facts) -> None:
     strata = {"a": "ill", "b": "ill", "c": "well", "d": "well", "e": "well"}
     fair = split({"a": 0, "b": 1, "c": 0, "d": 1, "e": 2})
-    (found,) = cautions(Plan(), facts(), CLASSES, fair, strata)
+    found, oof = cautions(Plan(), facts(), CLASSES, fair, strata)
+    assert "each case predicted only by networks that did not learn from it" in oof.text
+    assert "all 3 networks together" in oof.text
     assert found.kind == "one-class-fold"
     assert "fold 2 of 3 (0 to 2) is watched on cases of 'well' alone" in found.text
     assert "fewer --folds" in found.remedy

@@ -51,11 +51,34 @@ def test_folds_predict_every_case_once_that_is_not_tested(planned: Any) -> None:
     assert len(val) == len(set(val)) == 90
     assert len(test) == 40
     assert not set(val) & set(test)
+    table = pl.read_csv(run.predictions("val") / "oof.csv")
+    folds = dict(run.split.table.select("case", "fold").rows())
+    assert table["image"].to_list() == val
+    assert table["fold"].to_list() == [folds[case] for case in val]
+    told = [one.text for one in run.findings if one.kind == "out-of-fold"]
+    assert "all 4 networks together" in told[0]
     assert [m.name for m in run.members] == ["f0-s0", "f0-s1", "f1-s0", "f1-s1"]
     seen = [set(run.split.fold(fold)[0]) for fold in (0, 1)]
     held = [set(run.split.fold(fold)[1]) for fold in (0, 1)]
     assert not seen[0] & held[0]
     assert not seen[1] & held[1]
+
+
+def test_a_fold_that_is_watched_on_one_class_ends_well(
+    tiny_plan: dict[str, Any], tmp_path: Any
+) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(60):
+        path = tmp_path / "data" / ("rare" if number < 4 else "plain") / f"{number}.npy"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, rng.normal(number < 4, 1, (12, 12)).astype(np.float32))
+    asked = {**tiny_plan, "training.folds": 5, "training.epochs": 1}
+    run = workflow.train(tmp_path / "data", asked, out=tmp_path / "run")
+    lonely = [one.text for one in run.findings if one.kind == "one-class-fold"]
+    assert lonely
+    assert all("alone" in text for text in lonely)
+    held = sum(len(run.split.fold(fold)[1]) for fold in range(5))
+    assert pl.read_csv(run.predictions("val") / "oof.csv").height == held
 
 
 def test_an_ensemble_is_the_mean_of_its_members_logits(planned: Any) -> None:

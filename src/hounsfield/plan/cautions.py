@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hounsfield.catalog.findings import Finding
+from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.split import Split
 from hounsfield.errors import InputError, UsageError
 from hounsfield.plan.schema import Plan
 from hounsfield.tasks.contract import Task
 
-CAUTIONS = ("unphysical", "anatomy", "one-class-fold")  # kinds of these findings
+CAUTIONS = ("unphysical", "anatomy", "one-class-fold", "out-of-fold")  # kinds of these findings
 PLACELESS = {"class", "value"}  # annotations that are true wherever the picture is moved
 TURNED = 45.0  # degrees beyond which nobody lies in a scanner
 # Modalities whose pictures have the patient's left and right in a known place
@@ -29,7 +29,8 @@ def cautions(
             cannot follow. InputError: a fold trains on one class alone.
     """
     _refuse(plan, task)
-    return (*_unphysical(plan), *_anatomy(plan, facts), *_folds(split, strata))
+    told = (*_unphysical(plan), *_anatomy(plan, facts), *_folds(split, strata))
+    return (*told, *_out_of_fold(plan, split))
 
 
 def _refuse(plan: Plan, task: Task[Any, Any]) -> None:
@@ -107,3 +108,15 @@ def _folds(split: Split, strata: Mapping[str, str]) -> Iterator[Finding]:
                 "its best epoch, and its last one is kept",
                 remedy="fewer --folds, or more patients of the rare classes",
             )
+
+
+def _out_of_fold(plan: Plan, split: Split) -> Iterator[Finding]:
+    if split.folds > 1:
+        networks = counted(split.folds * plan.training.seeds, "network")
+        yield Finding(
+            kind="out-of-fold",
+            severity="info",
+            text=f"{split.folds}-fold cross-validation: what is called validation is out of fold, "
+            "each case predicted only by networks that did not learn from it "
+            f"(predictions/val/oof.csv); the test part is predicted by all {networks} together",
+        )

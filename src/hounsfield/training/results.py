@@ -7,10 +7,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 from torch import nn
 
+from hounsfield.files import whole_file
 from hounsfield.inference.predict import each_prediction
-from hounsfield.inference.table import Predicted, write_predictions
+from hounsfield.inference.table import Predicted, read_predictions, write_predictions
 from hounsfield.inference.unlike import Ranges
 from hounsfield.run import save_model
 from hounsfield.tasks.contract import Calibration, Wanted
@@ -57,6 +59,16 @@ def _predict_val(study: Study, networks: Sequence[nn.Module], tell: Progress) ->
     save_model(study.run.calibration_file, calibration)
     every = chain(looked_at, found)  # what calibrating did not look at is yet to be made
     _write(study, "val", Predicted(val, ["val"] * len(val), every, truths))
+    if study.plan.training.folds > 1:
+        _write_out_of_fold(study.run.predictions("val"), held)
+
+
+def _write_out_of_fold(folder: Path, held: Sequence[Sequence[str]]) -> None:
+    """oof.csv: the same table with the fold whose networks had not seen the case."""
+    number = pl.Series("fold", [fold for fold, cases in enumerate(held) for _ in cases], pl.Int64)
+    table = read_predictions(folder).drop("split").with_columns(number)
+    with whole_file(folder / "oof.csv") as file:
+        table.write_csv(file)
 
 
 def _out_of_fold(
