@@ -67,6 +67,19 @@ def test_few_patients_are_unreliable() -> None:
     assert "Unreliable: only 12 patients with" in sentences(found(*few))[0]
 
 
+def test_few_patients_are_unreliable_with_the_network_held_fixed_too() -> None:
+    few = [cases(2.5 if seed == 2 else 0.2, seed, 24) for seed in range(3)]
+    made = added_value(
+        standard(("no", "yes"), False)[0],
+        Arms(both=few[0], image=few[1], weighed=few[2]),
+        Resampling(200, 0),
+        columns=("age",),
+        model="",
+        networks=3,
+    )
+    assert "Unreliable: only 12 patients" in sentences(made)[-1]
+
+
 def test_a_task_without_a_model_of_the_table_tells_of_the_image_only() -> None:
     made = found(cases(1.0, 0), cases(1.0, 1), None)
     (said,) = sentences(made)

@@ -83,6 +83,8 @@ def _fixed(found: AddedValue) -> list[str]:
     start = "With the image's network held fixed, and its answer and the table weighed on the "
     start += f"validation part, the table changes {held.title} by {change} (95 % interval "
     start += f"{interval})"
+    if not held.reliable:
+        return [f"{start}. Unreliable: {held.note}."]
     together = _direction(found.table_adds)
     if _direction(held) == together:
         return [f"{start}: the same finding."]
