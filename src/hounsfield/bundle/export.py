@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from hounsfield.bundle import int8, references, use
-from hounsfield.bundle.graph import Graph, as_onnx, as_openvino
+from hounsfield.bundle.graph import EXAMPLE, Graph, as_onnx, as_openvino
 from hounsfield.bundle.manifest import (
     MANIFEST,
     VERSION,
@@ -149,7 +149,7 @@ def _by_torch(graph: Graph, found: References) -> Array:
 
 def _contents(graph: Graph, found: References) -> dict[str, bytes]:
     """The network's files in 32 bits."""
-    onnx = as_onnx(graph, *_tensors(found, slice(0, 3)))
+    onnx = as_onnx(graph, *_tensors(found, slice(0, EXAMPLE)))
     xml, weights = as_openvino(onnx)
     return {"model.onnx": onnx, "model.xml": xml, "model.bin": weights}
 
@@ -268,7 +268,7 @@ def _manifest(study: Study, of: IntendedUse, made: Made, wish: Wish) -> Manifest
             name=plan.model.name,
             fusion=plan.model.fusion,
             members=len(study.run.members),
-            mirror=plan.evaluation.mirror,
+            views=max(1, plan.evaluation.views) + plan.evaluation.mirror,
             precision=plan.training.precision,
         ),
         preprocessing=plan.preprocessing,

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from hounsfield.bundle.quiet import keep_quiet
 from hounsfield.errors import UsageError
 from hounsfield.models.fusion import bound, entering
 from hounsfield.models.memory_format import network_in_format
 from hounsfield.plan.schema import Plan
+from hounsfield.preprocessing.augment import still_views
 from hounsfield.preprocessing.normalise import normalise
 
 LARGEST_ONNX = (2 << 30) - (1 << 20)  # what one protobuf message holds
@@ -29,14 +31,27 @@ class Graph(nn.Module):
     def __init__(self, networks: Sequence[nn.Module], plan: Plan) -> None:
         super().__init__()
         self.networks = nn.ModuleList(network_in_format(n, "contiguous") for n in networks)
-        self.plan = plan
+        self.plan, size = plan, plan.preprocessing.size
+        moved = still_views(plan.augmentation, plan.evaluation.views - 1, size)
+        self.grids = nn.ParameterList([warp.grid(size) for warp in moved]).requires_grad_(False)
 
     def forward(self, images: Tensor, table: Tensor | None = None) -> Tensor:
         flat = images[:, :, 0] if self.plan.preprocessing.depth == 1 else images
-        taken = entering(normalise(flat, self.plan.preprocessing), self.plan.model.fusion)
-        views = [taken, taken.flip(-1)] if self.plan.evaluation.mirror else [taken]
+        fusion = self.plan.model.fusion
+        views = [entering(one, fusion) for one in self._views(flat)]
         found = [bound(n, table)(view).float() for n in self.networks for view in views]
         return torch.stack(found).mean(0) if len(found) > 1 else found[0]
+
+    def _views(self, prepared: Tensor) -> Iterator[Tensor]:
+        """The normalised images as they are, mirrored, and moved, as the run predicts them."""
+        images = normalise(prepared, self.plan.preprocessing)
+        yield images
+        if self.plan.evaluation.mirror:
+            yield images.flip(-1)
+        for grid in self.grids:
+            stack, several = images.flatten(1, -3), grid.expand(images.shape[0], -1, -1, -1)
+            moved = F.grid_sample(stack, several, "bilinear", "border", align_corners=False)
+            yield moved.reshape(images.shape)
 
 
 def as_onnx(graph: Graph, images: Tensor, table: Tensor | None) -> bytes:
@@ -67,6 +82,12 @@ def as_onnx(graph: Graph, images: Tensor, table: Tensor | None) -> bytes:
             ) from error
     assert program is not None
     model = program.model_proto
+    if any(one.type.tensor_type.shape.dim[0].HasField("dim_value") for one in model.graph.input):
+        raise UsageError(
+            f"the exported network takes {EXAMPLE} cases and no other number",
+            expected="a network that computes each case of a batch in the same way",
+            remedy="in your own build function, ask for images.shape[0], not for len(images)",
+        )
     if model.ByteSize() > LARGEST_ONNX:
         raise UsageError(
             f"the networks have {model.ByteSize() / 1e9:.1f} GB together",

@@ -74,7 +74,7 @@ class Network(Part):
     name: str
     fusion: str
     members: int
-    mirror: bool
+    views: int  # of each image, that are averaged
     precision: str  # of the run
 
 
