@@ -147,8 +147,8 @@ def _budget(asked: Mapping[str, Any], wanted: Wanted, watch: Watch) -> float:
     if wanted.budget is not None:
         minutes = wanted.budget / networks
     watch.say(
-        f"{networks} networks, {minutes:.3g} min of training each at most: "
-        f"{networks * minutes:.3g} min in all, and reading, preparing and evaluating besides "
+        f"{networks} networks, {round(minutes, 2):g} min of training each at most: "
+        f"{round(networks * minutes, 2):g} min in all, and reading, preparing and evaluating besides "
         "(--budget MINUTES sets the sum, --arms chooses some)"
     )
     if not wanted.weights and "resnet50" in wanted.arms:
