@@ -180,6 +180,10 @@ def _labels(catalog: Catalog, view: View) -> pl.DataFrame:
     if (mine["kind"] == "class").any():
         mine = mine.filter(pl.col("kind") == "class")
         grouped = pl.col("label").fill_null(UNLABELLED).unique().sort().str.join(" + ")
+    elif mine.height and (mine["kind"] == "value").all():
+        found = (pl.col("value") > 0).sum()  # several findings: how many a case has
+        grouped = pl.when(found > 1).then(pl.lit("2 or more findings"))
+        grouped = grouped.when(found == 1).then(pl.lit("1 finding")).otherwise(pl.lit("no finding"))
     else:
         grouped = ("with " + pl.col("label").fill_null(pl.col("name"))).first()
     return mine.group_by("case", maintain_order=True).agg(grouped.alias("label"))

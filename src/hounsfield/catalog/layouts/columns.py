@@ -182,7 +182,7 @@ def _measures(sample: Sequence[Row], columns: Columns) -> dict[str, Any]:
         name
         for name in found
         if all(_is_number(row[name]) for row in sample)
-        and len({row[name] for row in sample} - {"", "0", "1"})  # those are findings
+        and {row[name] for row in sample} - {"", "0", "1"}  # those are findings
     ]
     return {"values": tuple(numbers)} if numbers else {}
 
