@@ -89,6 +89,24 @@ def test_what_is_not_on_this_machine_is_refused_at_the_door(source: str) -> None
     assert caught.value.remedy
 
 
+def test_a_file_of_another_network_is_refused_at_the_door(home: Path) -> None:
+    file = home / "weights.safetensors"
+    save_file(timm.create_model("resnet18", in_chans=1, num_classes=4).state_dict(), file)
+    check_source(str(file), "resnet18")
+    check_source(str(file), "cnn")  # whose widths the plan decides later
+    with pytest.raises(InputError, match=r"--model\.name resnet18"):
+        check_source(str(file), "resnet34")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cannot be read"):
+        check_source(str(file), "")
+
+
+def test_vits_are_matched_at_their_own_size(home: Path) -> None:
+    file = home / "weights.safetensors"
+    save_file(timm.create_model("vit_tiny_patch16_224").state_dict(), file)
+    check_source(str(file), "vit_tiny_patch16_224")
+
+
 @pytest.mark.parametrize("name", ["cnn", "densenet121-3d", "package.module:build"])
 def test_networks_that_no_hub_has(name: str) -> None:
     with pytest.raises(InputError, match="there are no pretrained weights for"):

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import hounsfield as hf
 from hounsfield.cli import main
@@ -100,7 +102,7 @@ def test_what_no_data_make_right_is_refused_before_they_are_indexed(
 
 def test_weights_that_are_there_are_not_refused(tmp_path: Path) -> None:
     file = tmp_path / "w.safetensors"
-    file.touch()
+    save_file({"weight": torch.zeros(2)}, file)
     for weights in ("", "hub", str(file)):
         check_asked(from_paths({"model.weights": weights, "training.device": "cpu"}))
 

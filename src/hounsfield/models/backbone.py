@@ -196,7 +196,9 @@ def _create(name: str, shape: Shape, dropout: float) -> nn.Module:
 
 def _calm(head: nn.Module) -> None:
     """EfficientNet's last layer starts as wide as 1000 classes need: two begin far too sure."""
-    if isinstance(head, nn.Linear) and head.weight.std() > 2 / sqrt(head.in_features):
+    if not isinstance(head, nn.Linear) or head.weight.is_meta:
+        return
+    if head.weight.std() > 2 / sqrt(head.in_features):
         head.reset_parameters()
 
 

@@ -21,7 +21,7 @@ from urllib.request import Request, urlopen
 from torch import Tensor
 
 from hounsfield.errors import InputError
-from hounsfield.models.weights import read_state
+from hounsfield.models.weights import load_into, read_state
 
 WORDS = ("hub", "cache")
 PATIENCE = 10  # seconds to wait for the hub's first answer
@@ -55,44 +55,73 @@ def weights_of(source: str, name: str) -> Given:
     Raises:
         InputError: there are none, or the file is damaged.
     """
-    if source not in WORDS:
-        return Given(read_state(Path(source)), source)
-    check_source(source, name)
-    file = cached(name)
-    return Given(read_state(file), str(file)) if file else Given(_from_hub(name), "hub")
+    if file := _known(source, name):
+        return Given(read_state(file), str(file))
+    return Given(_from_hub(name), "hub")
 
 
 def check_source(source: str, name: str) -> None:
-    """Refuse what cannot be had, without reading or asking the network.
+    """Refuse at the door what training could not start from; the hub itself is not asked.
+
+    The file is read, and of timm's networks matched: hours of preparing are not lost to it.
 
     Raises:
-        InputError: no such file; nothing in the cache; a network without weights on the hub.
+        InputError: as `weights_of`; or the file is of another network.
+    """
+    if source not in WORDS and not Path(source).is_file():
+        raise InputError(
+            "there is no such weights file",
+            file=source,
+            expected="a .safetensors or PyTorch file, hub or cache",
+            remedy="check --model.weights",
+        )
+    if source in WORDS and not name:
+        return  # the task's own network, which training asks for again
+    if file := _known(source, name):
+        state = read_state(file)
+        _match(state, name, file)
+
+
+def _match(state: dict[str, Tensor], name: str, file: Path) -> None:
+    """Refuse another network's weights, on a copy of timm's that has no numbers."""
+    import timm
+    import torch
+
+    from hounsfield.models import load
+    from hounsfield.models.backbone import native
+    from hounsfield.models.contract import Shape
+
+    if timm.is_model(name):
+        with torch.device("meta"):
+            network = load(name)
+            shape = Shape(3, 2, native(name)[0])
+            load_into(network.build(network.Settings(), shape), state, file)
+
+
+def _known(source: str, name: str) -> Path | None:
+    """The file that a source means on this machine; None where the hub shall be asked.
+
+    Raises:
+        InputError: nothing in the cache; a network without weights on the hub.
     """
     if source not in WORDS:
-        if not Path(source).is_file():
-            raise InputError(
-                "there is no such weights file",
-                file=source,
-                expected="a .safetensors or PyTorch file, hub or cache",
-                remedy="check --model.weights",
-            )
-        return
-    if not name or cached(name) is not None:
-        return  # without a name it is the task's own network, which training asks for again
-    if source == "cache":
+        return Path(source)
+    file = cached(name)
+    if file is None and source == "cache":
         raise InputError(
             f"no weights of {name} lie on this machine",
             file=cache_folder(),
             expected=f"{name}.safetensors there, or timm's in the hub's cache",
             remedy=_by_hand(name),
         )
-    if not _config(name):
+    if file is None and not _config(name):
         raise InputError(
             f"there are no pretrained weights for {name}",
             expected="a timm network, e.g. --model.name resnet18 --model.weights hub",
             remedy="give a file with --model.weights FILE, or leave the flag out to train "
             "from scratch",
         )
+    return file
 
 
 def cached(name: str) -> Path | None:
