@@ -20,8 +20,9 @@ from hounsfield.formats.contract import Source
 from hounsfield.image import Image
 from hounsfield.memory import keep_buffers
 from hounsfield.preprocessing.contract import Prepared, Preprocessing
+from hounsfield.preprocessing.making import reason
 from hounsfield.preprocessing.packs import quantised, restored
-from hounsfield.preprocessing.prepare import prepare
+from hounsfield.preprocessing.prepare import prepare_case
 
 WAITING = 256 << 20  # bytes of prepared cases that may wait for the network
 
@@ -93,16 +94,9 @@ def prepared_case(images: Sequence[Image], settings: Preprocessing) -> Prepared:
     Raises:
         InputError: they do not fit each other or the settings.
     """
-    parts = [prepare(image, settings) for image in images]
-    first = parts[0]
-    for part in parts[1:]:
-        if (part.original, part.array.shape[1]) != (first.original, first.array.shape[1]):
-            raise InputError(
-                f"the case's images differ in size: {first.original} and {part.original}",
-                expected="images on one grid",
-            )
-    array = first.array if len(parts) == 1 else np.concatenate([part.array for part in parts])
-    return replace(first, array=as_stored(array))
+    parts = prepare_case(images, settings)
+    array = np.concatenate([part.array for part in parts])
+    return replace(parts[0], array=as_stored(array))
 
 
 def as_stored(array: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -116,11 +110,8 @@ def _ready(work: Work, settings: Preprocessing, shape: tuple[int, int, int, int]
     try:
         images = [formats.read(source) for source in work.inputs]
         found = prepared_case(images, settings)
-    except InputError as error:  # a bad file; anything else is ours, and raised
-        expected = f"; expected: {error.expected}" if error.expected else ""
-        return Ready(work.case, None, f"{error.problem}{expected}")
-    except OSError as error:
-        return Ready(work.case, None, error.strerror or type(error).__name__)
+    except (InputError, OSError) as error:  # a bad file; anything else is ours, and raised
+        return Ready(work.case, None, reason(error))
     if found.array.shape != shape:
         told = f"it is {found.array.shape} (C, Z, Y, X) when prepared, and the network takes"
         return Ready(work.case, None, f"{told} {shape}")

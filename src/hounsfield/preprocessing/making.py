@@ -21,9 +21,8 @@ from hounsfield.errors import InputError, StorageError
 from hounsfield.formats.contract import Source
 from hounsfield.memory import keep_buffers
 from hounsfield.preprocessing.contract import Preprocessing
-from hounsfield.preprocessing.field import crop_of
 from hounsfield.preprocessing.packs import Entry, PackWriter, coded, quantised, restored
-from hounsfield.preprocessing.prepare import prepare, prepare_mask
+from hounsfield.preprocessing.prepare import prepare_case, prepare_mask
 from hounsfield.preprocessing.statistics import Moments
 
 PACK_BYTES, PACK_ITEMS = 256 << 20, 8192  # what is lost at most when the power goes
@@ -98,7 +97,7 @@ def digests(
             content = item.hash or _content(item.inputs)
             mask = (item.mask.member, _content((item.mask,))) if item.mask else None
         except OSError as error:
-            failed[item.key] = _reason(error)
+            failed[item.key] = reason(error)
             continue
         made_from = json.dumps([content, parts, mask])
         digests[item.key] = blake2b(made_from.encode(), digest_size=16).digest()
@@ -119,18 +118,8 @@ def _made(digest: bytes, item: Item, settings: Preprocessing) -> Entry:
     Raises:
         InputError: what cannot be read, or images of one case that do not fit each other.
     """
-    images = [formats.read(source) for source in item.inputs]
-    crop = crop_of(images[0], settings)
-    # Of another size, it keeps its own; that is refused below.
-    crops = [crop if one.shape[2:] == images[0].shape[2:] else None for one in images]
-    parts = [prepare(one, settings, mine) for one, mine in zip(images, crops, strict=True)]
+    parts = prepare_case([formats.read(source) for source in item.inputs], settings)
     first = parts[0]
-    for part in parts[1:]:
-        if (part.original, part.array.shape[1]) != (first.original, first.array.shape[1]):
-            raise InputError(
-                f"the case's images differ in size: {first.original} and {part.original}",
-                expected="images on one grid",
-            )
     stored = quantised(np.concatenate([part.array for part in parts]))
     back = np.empty(stored.shape, np.float32)
     restored(stored, back)
@@ -180,11 +169,11 @@ def _chunk(
         try:
             made.append((digest, _made(digest, item, settings)))
         except (InputError, OSError) as error:  # a bad file; anything else is ours, and raised
-            made.append((digest, _reason(error)))
+            made.append((digest, reason(error)))
     return made
 
 
-def _reason(error: InputError | OSError) -> str:
+def reason(error: InputError | OSError) -> str:
     """Why, without the path: a file's name can be a patient's."""
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__

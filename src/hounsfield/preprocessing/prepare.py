@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,26 @@ def prepare(image: Image, settings: Preprocessing, crop: Crop | None = None) -> 
     whole = summaries[0] if len(groups) == 1 else measured(array, SUMMARY_PERCENTS).summary()
     original_from_prepared = crop.original_from_cut @ placement.original_from_prepared
     return Prepared(out, original_from_prepared, _plane(image.array), whole)
+
+
+def prepare_case(images: Sequence[Image], settings: Preprocessing) -> list[Prepared]:
+    """The images of one case, each prepared; all on the first one's grid, cut as it is.
+
+    Raises:
+        InputError: they differ in size, or as `prepare`.
+    """
+    crop = crop_of(images[0], settings)
+    # Of another size, it keeps its own; that is refused below.
+    crops = [crop if one.shape[2:] == images[0].shape[2:] else None for one in images]
+    parts = [prepare(one, settings, mine) for one, mine in zip(images, crops, strict=True)]
+    first = parts[0]
+    for part in parts[1:]:
+        if (part.original, part.array.shape[1]) != (first.original, first.array.shape[1]):
+            raise InputError(
+                f"the case's images differ in size: {first.original} and {part.original}",
+                expected="images on one grid",
+            )
+    return parts
 
 
 def prepare_mask(image: Image, prepared: Prepared) -> NDArray[np.uint8]:
