@@ -148,7 +148,7 @@ def _budget(asked: Mapping[str, Any], wanted: Wanted, watch: Watch) -> float:
         minutes = wanted.budget / networks
     watch.say(
         f"{networks} networks, {round(minutes, 2):g} min of training each at most: "
-        f"{round(networks * minutes, 2):g} min in all, and reading, preparing and evaluating besides "
+        f"{round(networks * minutes, 2):g} min in all, besides reading, preparing and evaluating "
         "(--budget MINUTES sets the sum, --arms chooses some)"
     )
     if not wanted.weights and "resnet50" in wanted.arms:
