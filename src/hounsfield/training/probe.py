@@ -35,7 +35,7 @@ class Speed:
         if self.note:
             return f"{self.way}: {self.note}"
         setup = f" after {self.setup:.0f} s" if self.way.compile else ""
-        return f"{self.way}: {self.images:.3g} images/s{setup}"
+        return f"{self.way}: {_told(self.images)} images/s{setup}"
 
     def seconds(self, images: float) -> float:
         return self.setup + images / self.images
@@ -78,8 +78,12 @@ def choices(speeds: list[Speed], plan: TrainingPlan, cases: int) -> Iterator[Cho
     yield Choice("training.compile", way.compile, why, "measured", evidence)
     affordable = int((60 * plan.budget - best.setup) * best.images / max(1, cases))
     if affordable < plan.epochs:
-        why = f"what {plan.budget:g} minutes allow at {best.images:.3g} images/s"
+        why = f"what {plan.budget:g} minutes allow at {_told(best.images)} images/s"
         yield Choice("training.epochs", max(1, affordable), why, "measured", evidence)
+
+
+def _told(images: float) -> str:
+    return f"{images:.0f}" if images >= 100 else f"{images:.3g}"
 
 
 def _best(speeds: list[Speed]) -> Speed:
