@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from hounsfield.evaluation.table_alone import LOGISTIC, TREES, Rows, fit_table
+from hounsfield.evaluation.table_alone import LOGISTIC, TREES, Rows, fit_logistic, fit_table
 
 
 def rows(truth: np.ndarray, values: np.ndarray) -> Rows:
@@ -19,8 +19,17 @@ def test_a_straight_effect_is_logistic_regression() -> None:
     model = fit_table(rows(truth, values), 2)
     assert model.name == LOGISTIC
     logits = model.logits(values)
-    oracle = LogisticRegression(max_iter=2000).fit(values, truth).decision_function(values)
+    scaled = (values - values.mean(0)) / values.std(0)
+    oracle = LogisticRegression(max_iter=2000).fit(scaled, truth).decision_function(scaled)
     assert np.allclose(logits[:, 1] - logits[:, 0], oracle, atol=1e-6)
+
+
+def test_a_small_number_counts_as_much_as_a_large_one() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (300, 2))
+    truth = rows(values[:, 0] > 0, values).truth
+    logits = [fit_logistic(Rows(v, truth, []), 2)(v) for v in (values, values * [1e-3, 1])]
+    assert np.allclose(*logits, atol=1e-6)
 
 
 def test_an_effect_in_the_middle_is_trees() -> None:

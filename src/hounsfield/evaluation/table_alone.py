@@ -53,8 +53,11 @@ def fit_logistic(rows: Rows, classes: int) -> Callable[[Floats], Floats]:
 
 def _logistic() -> Any:
     from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    return LogisticRegression(max_iter=2000)
+    # A network's answers may be small numbers, which the penalty would take for weak ones.
+    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
 
 
 def _trees() -> Any:
