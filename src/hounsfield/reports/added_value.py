@@ -120,6 +120,6 @@ def _sentence(what: str, found: Difference, higher_is_better: bool) -> str:
 
 def _step(title: str, found: Difference) -> Step:
     change, interval = numbers.difference(found)
-    clear = _direction(found) != 0
+    clear = found.reliable and _direction(found) != 0
     p = numbers.p_value(found.p_value)
     return Step(title, change, interval, p, TESTS[found.test], clear)
