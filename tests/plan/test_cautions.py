@@ -92,6 +92,6 @@ def test_they_are_told_with_the_plan_and_refused_before_anything_is_prepared(
 ) -> None:
     catalog = hf.index(tiny_data, tmp_path / "catalog", workers=0).catalog
     asked = {**tiny_plan, "augmentation.mixup": 0.2}
-    ready = planning._prepare(catalog, asked, hf.progress.SILENT)
+    ready = planning.decide(catalog, asked, hf.progress.SILENT)
     said = [one.text for one in ready.findings if one.kind == "unphysical"]
     assert said == ["mixup blends two patients' images: no such body exists"]

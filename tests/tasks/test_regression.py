@@ -194,3 +194,17 @@ def test_calibration_survives_storage() -> None:
     found = TASK.calibrate(truth + rng.normal(0, 2, 40), truth.tolist(), SETTINGS, Wanted())
     assert found.margin is not None
     assert Calibration.model_validate_json(found.model_dump_json()) == found
+
+
+def test_units_are_measured_on_the_training_part_alone() -> None:
+    values = [*np.linspace(10, 50, 30), *np.linspace(5000, 9000, 10)]
+    notes = [(f"{i:02}", "value", "EF", v) for i, v in enumerate(values)]
+    every, training = catalog(*notes), catalog(*notes[:30])
+    told = list(TASK.measured(training, TASK.settings(every, "", {})))
+    assert {one.path: one.value for one in told} == {
+        "task.settings.centre": 30.0,
+        "task.settings.scale": 20.0,
+    }
+    assert {one.by for one in told} == {"measured"}
+    equal = catalog(("a", "value", "EF", 5.0), ("b", "value", "EF", 5.0))
+    assert list(TASK.measured(equal, NumberSettings(name="EF"))) == []

@@ -171,9 +171,10 @@ def _scale(estimate: Estimate) -> tuple[float, float]:
         least, most = metric(estimate.metric).bounds
     except UsageError:
         least, most = 0.0, 1.0
-    low = min(max(least, -1.0), 0.0)
-    high = max(1.0, estimate.high if np.isfinite(estimate.high) else 1)
-    return (low, high) if high <= 1 else (low, min(high * 1.1, most))
+    low = estimate.low if np.isfinite(estimate.low) else 0.0
+    high = estimate.high if np.isfinite(estimate.high) else 1.0
+    left = 0.0 if least >= 0 else -1.0 if low >= -1 else max(low * 1.1, least)
+    return left, 1.0 if high <= 1 else min(high * 1.1, most)
 
 
 def _left_out(note: str) -> str:

@@ -149,6 +149,9 @@ class Classification:
         why = f"the rarest class has {min(counts)} of {sum(counts)} cases"
         return [Choice("training.balance", "weights", why)]
 
+    def measured(self, training: Catalog, settings: ClassSettings) -> tuple[Choice, ...]:
+        return ()
+
     def outputs(self, settings: ClassSettings) -> int:
         return len(settings.classes)
 

@@ -134,6 +134,10 @@ class Task(Protocol[S, P]):
         """The plan's values that this task has an opinion on."""
         ...
 
+    def measured(self, training: Catalog, settings: S) -> Iterable[Choice]:
+        """Settings that are measured on the training part alone; most tasks have none."""
+        ...
+
     # Training
     def outputs(self, settings: S) -> int:
         """How many output channels the network needs."""

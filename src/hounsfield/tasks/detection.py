@@ -135,6 +135,9 @@ class Detection:
             Choice("training.balance", "none", "the detector's focal loss balances"),
         ]
 
+    def measured(self, training: Catalog, settings: BoxSettings) -> tuple[Choice, ...]:
+        return ()
+
     def outputs(self, settings: BoxSettings) -> int:
         return 1 + len(settings.labels)
 

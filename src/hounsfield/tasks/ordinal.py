@@ -123,6 +123,9 @@ class Ordinal:
             Choice("training.balance", "sampling" if rare else "none", why),
         ]
 
+    def measured(self, training: Catalog, settings: GradeSettings) -> tuple[Choice, ...]:
+        return ()
+
     def outputs(self, settings: GradeSettings) -> int:
         return len(settings.classes) - 1
 

@@ -7,7 +7,7 @@ within it, whatever the network and the distribution.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -95,8 +95,7 @@ class Regression:
                 expected="numbers that differ",
                 remedy="choose another target with --task.target",
             )
-        scale = _spread(values)
-        centre = round(float(np.median(values)) / (scale / 2)) * (scale / 2)
+        centre, scale = _units(values)
         found = {"name": name, "scale": scale, "centre": centre}
         return NumberSettings.model_validate(found | dict(asked))
 
@@ -125,13 +124,22 @@ class Regression:
                 f"{settings.name} is what is predicted, and model.table gives it to the network",
                 remedy="leave it out of --model.table",
             )
-        why = "a round number near the {} of all values: the unit that the network learns in"
+        why = "a round number near the {} of all values, until the training part is measured"
         return [
             Choice("task.target", settings.name, "the first that has numbers"),
             Choice("task.settings.centre", settings.centre, why.format("median")),
             Choice("task.settings.scale", settings.scale, why.format("spread")),
             Choice("training.balance", "none", "numbers have no rare class"),
         ]
+
+    def measured(self, training: Catalog, settings: NumberSettings) -> Iterator[Choice]:
+        values = np.array(list(_values(training, settings.name).values()))
+        if not len(values) or values.min() == values.max():
+            return
+        centre, scale = _units(values)
+        why = f"a round number near the {{}} of the {len(values)} training values"
+        yield Choice("task.settings.centre", centre, why.format("median"), "measured")
+        yield Choice("task.settings.scale", scale, why.format("spread"), "measured")
 
     def outputs(self, settings: NumberSettings) -> int:
         return 1
@@ -293,6 +301,12 @@ def _column(table: pl.DataFrame, name: str) -> NDArray[np.float64]:
     if name not in table.columns:
         return np.full(table.height, np.nan)
     return table[name].cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+
+def _units(values: NDArray[np.float64]) -> tuple[float, float]:
+    """0 and 1 for the network: half a step of the scale is as round as the median need be."""
+    scale = _spread(values)
+    return round(float(np.median(values)) / (scale / 2)) * (scale / 2), scale
 
 
 def _spread(values: NDArray[np.float64]) -> float:

@@ -123,6 +123,9 @@ class Segmentation:
     def choose(self, choosing: Choosing, settings: MaskSettings) -> list[Choice]:
         return [Choice("training.balance", "none", "the loss balances the labels itself")]
 
+    def measured(self, training: Catalog, settings: MaskSettings) -> tuple[Choice, ...]:
+        return ()
+
     def outputs(self, settings: MaskSettings) -> int:
         return 1 + len(settings.labels)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,7 +48,8 @@ def settle(
     kept = split.table.filter(pl.col("case").is_in(readable.cases["case"].to_list()))
     split = replace(split, table=kept)
     training, _ = split.fold(0)
-    resolved = amend(resolved, _statistics(resolved, cache, training))
+    resolved = amend(resolved, statistics(cache, training))
+    resolved = amend(resolved, _of_targets(resolved, readable, training))
     columns = resolved.plan.model.table
     table = TableSpec.fit(readable.select(training).cases, columns) if columns else None
     if table is not None:
@@ -69,7 +70,13 @@ def _of_table(
     return table.findings(part.cases, task.strata(part, settings))
 
 
-def _statistics(resolved: Resolved, cache: Cache, cases: list[str]) -> Iterator[Choice]:
+def _of_targets(resolved: Resolved, catalog: Catalog, cases: list[str]) -> Iterable[Choice]:
+    """What the task measures on the targets of the training part."""
+    task, settings = load_task(resolved.plan.task.name), task_settings(resolved.plan)
+    return task.measured(catalog.select(cases), settings)
+
+
+def statistics(cache: Cache, cases: Sequence[str]) -> Iterator[Choice]:
     """Mean and standard deviation of the training part alone."""
     moments = cache.moments(cases)
     why = f"of all {len(cases)} prepared training images, in [0, 1]"

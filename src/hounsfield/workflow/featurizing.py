@@ -191,7 +191,9 @@ def _of_network(data: Data | None, out: Path, how: Backbone, watch: Watch) -> Re
 def _ready(catalog: Catalog, asked: dict[str, Any], how: Backbone, watch: Watch) -> Ready:
     from hounsfield.inference.features import Extractor
     from hounsfield.models import load as load_network
+    from hounsfield.plan.choose import amend
     from hounsfield.training.data import CaseDataset
+    from hounsfield.training.settle import statistics
     from hounsfield.training.study import prepared
     from hounsfield.workflow.baselines import Labelled
 
@@ -202,7 +204,7 @@ def _ready(catalog: Catalog, asked: dict[str, Any], how: Backbone, watch: Watch)
         tell((*planned.findings, *findings), watch, "warning", "stop")
     cases = readable.cases["case"].to_list()
     known = [case for case in cases if planned.parts.get(case, "train") == "train"]
-    plan = _normalised(planned.resolved, cache, known)
+    plan = amend(planned.resolved, statistics(cache, known)).plan
     labelled = Labelled.of_plan(readable, plan) if planned.parts else None
     labels = labelled.labels if labelled else {}
     return Ready(
@@ -230,10 +232,10 @@ def _planned(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Planned:
     from hounsfield.plan.fingerprint import fingerprint
     from hounsfield.plan.rules import rules
     from hounsfield.tasks.contract import Choosing
-    from hounsfield.workflow.planning import _prepare
+    from hounsfield.workflow.planning import decide
 
     if catalog.annotations.filter(pl.col("kind").is_in(["class", "value"])).height:
-        ready = _prepare(catalog, asked, watch)
+        ready = decide(catalog, asked, watch)
         parts = dict(ready.split.table.select("case", "part").rows())
         return _Planned(ready.resolved, parts, ready.findings)
     cases = catalog.cases["case"].to_list()
@@ -242,21 +244,6 @@ def _planned(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Planned:
     nothing = Choice("task.settings.classes", (), "nothing is learned")
     general = rules(choosing, network.dimensions)
     return _Planned(resolve([nothing, *general, *network.choose(choosing)], asked), {})
-
-
-def _normalised(resolved: Resolved, cache: Any, cases: list[str]) -> Any:
-    """The plan with the training part's mean and deviation, where none was asked for."""
-    from hounsfield.catalog.fingerprint import Choice
-    from hounsfield.plan.choose import amend
-
-    moments = cache.moments(cases)
-    values = {"mean": moments.mean, "std": moments.std}
-    why = f"of {len(cases)} images"
-    choices = [
-        Choice(f"preprocessing.{name}", tuple(map(float, value)), why, "measured")
-        for name, value in values.items()
-    ]
-    return amend(resolved, choices).plan
 
 
 def _network(plan: Any) -> Any:

@@ -32,7 +32,7 @@ def plan(
     check_asked(checked)
     beside = beside_run(Path(out).with_suffix(""))
     catalog = catalog_of([data], beside, watch, label_map=checked.get("data.label_map"))
-    ready = _prepare(catalog, checked, watch)
+    ready = decide(catalog, checked, watch)
     tell(ready.findings, watch, "warning", "stop")
     return ready.resolved
 
@@ -56,7 +56,7 @@ def plan_run(run: Run, watch: Watch) -> None:
         keep_ids=request["keep_ids"],
         label_map=asked.get("data.label_map"),
     )
-    ready = _prepare(catalog, asked, watch)
+    ready = decide(catalog, asked, watch)
     tell([one for one in ready.findings if one.kind in CAUTIONS], watch)
     with watch.stage("compile"):
         warm(ready.resolved.plan.preprocessing, ready.resolved.plan.augmentation)
@@ -77,7 +77,7 @@ def plan_run(run: Run, watch: Watch) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Prepared:
+class Decided:
     resolved: Resolved
     catalog: Catalog
     split: Split
@@ -86,8 +86,8 @@ class _Prepared:
     audit: Audit
 
 
-def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared:
-    """Task, split, audit, plan."""
+def decide(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> Decided:
+    """Task, split, audit and plan of a catalog."""
     from hounsfield.audit import apply
     from hounsfield.plan.cautions import cautions
     from hounsfield.plan.check import check_inputs
@@ -117,7 +117,7 @@ def _prepare(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Prepared
     used = usable.select(kept.table["case"].to_list())
     told = (*unlabelled(catalog, usable), *told)
     said = (*noticed(catalog), *told, *dealt.findings, *found.findings, *left, *warned)
-    return _Prepared(resolved, used, kept, said, facts, found)
+    return Decided(resolved, used, kept, said, facts, found)
 
 
 def request_of(run: Run) -> dict[str, Any]:
