@@ -95,7 +95,7 @@ def test_lungs_are_blanked_where_masks_show_them_else_in_the_middle() -> None:
     expected = np.zeros((SIDE, SIDE), np.bool_)
     expected[10:20, 4:12] = True
     assert np.array_equal(found.cells, expected)
-    assert "1 pictures" in found.how
+    assert "masks of 1 picture show" in found.how
     middle = lung_cells([])
     assert middle.cells[16, 16]
     assert not middle.cells[0, 0]

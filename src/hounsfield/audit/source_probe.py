@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hounsfield.catalog.findings import counted
 from hounsfield.evaluation.estimate import estimates
 from hounsfield.evaluation.sources import Probe
 from hounsfield.metrics import metric
@@ -92,7 +93,7 @@ def lung_cells(masks: list[NDArray[np.bool_]]) -> Lungs:
     for mask in usable:
         covered += shrunk(mask[None].astype(np.float32))[0] > 0
     how = (
-        f"where the {len(usable):,} pictures that have masks show lungs, the same cells in all "
+        f"where masks of {counted(len(usable), 'picture')} show lungs, the same cells in all "
         "pictures, because the outline of each one's own lungs could tell the source"
     )
     return Lungs(covered > COVERED * len(usable), how)
