@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
+from sklearn.metrics import roc_auc_score
 
 import hounsfield as hf
 from hounsfield.files import write_text
@@ -99,6 +101,39 @@ def summary(draws: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     }
 
 
+def pooled(out: Path, draws: int, resamples: int = 2000) -> dict[str, float]:
+    """The mean AUROC difference over all draws; its interval is a bootstrap over test patients.
+
+    The draws share the test part, so one resample of its patients is used for all.
+    """
+    tables = [
+        [
+            pl.read_csv(out / f"draw{d}/runs/{arm}/predictions/test/predictions.csv")
+            for d in range(draws)
+        ]
+        for arm in ("pretrained", "scratch")
+    ]
+    patients = tables[0][0]["patient"].to_numpy()
+    rows = [np.flatnonzero(patients == one) for one in np.unique(patients)]
+
+    def difference(kept: np.ndarray) -> float:
+        scored = [[_auroc(table, kept) for table in arm] for arm in tables]
+        return float(np.mean(scored[0]) - np.mean(scored[1]))
+
+    rng = np.random.default_rng(0)
+    drawn = [
+        difference(np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))]))
+        for _ in range(resamples)
+    ]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    whole = difference(np.arange(len(patients)))
+    return {"difference": round(whole, 4), "low": round(low, 4), "high": round(high, 4)}
+
+
+def _auroc(table: pl.DataFrame, rows: np.ndarray) -> float:
+    return float(roc_auc_score(table["label"].to_numpy()[rows], table["p_1"].to_numpy()[rows]))
+
+
 def main() -> None:
     asks = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     asks.add_argument("data", type=Path, help="a MedMNIST .npz")
@@ -114,9 +149,11 @@ def main() -> None:
     draws = [one(options, seed) for seed in range(options.draws)]
     asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     asked = {k: v for k, v in asked.items() if k not in ("data", "out", "json")}
-    told = {"network": NETWORK, **asked, "mean": summary(draws), "draws": draws}
+    told = {"network": NETWORK, **asked, "auroc over draws": pooled(options.out, options.draws)}
+    told |= {"mean": summary(draws), "draws": draws}
     if options.json:
         write_text(options.json, json.dumps(told, indent=1) + "\n")
+    print(told["auroc over draws"])  # noqa: T201
     for each in draws:
         for found in each["differences"]:
             if found["class_name"] is None:
