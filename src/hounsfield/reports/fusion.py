@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 from rich.console import Console
@@ -84,7 +84,9 @@ def print_study(study: Study, console: Console | None = None) -> None:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     heads = ["", *(one.title for one in first.measures()), "slices", "parameters", "training"]
     for number, name in enumerate(heads):
-        table.add_column(Text(name), justify="right" if number else "left", no_wrap=True)
+        words = 0 < number <= len(first.measures())  # may wrap, where the terminal is narrow
+        side: Literal["left", "right"] = "right" if number else "left"
+        table.add_column(Text(name), justify=side, no_wrap=not words, overflow="fold")
     for arm in study.arms:
         table.add_row(*(Text(cell) for cell in _line(arm)))
         if arm.differences:
