@@ -9,9 +9,9 @@ from hounsfield.models import load
 from hounsfield.tasks.contract import Choosing
 
 
-def facts(side: int, *, depth: int = 1) -> Fingerprint:
+def facts(side: int, *, depth: int = 1, cases: int = 100) -> Fingerprint:
     return Fingerprint(
-        cases=100, patients=100, patients_known={"given": 100}, height=side, width=side,
+        cases=cases, patients=cases, patients_known={"given": 100}, height=side, width=side,
         smallest=side, largest=side, depth=depth, colour=False, channels=("image",),
         modalities={}, formats={}, classes={"0": 50, "1": 50}, sources={},
         machine=Machine(cores=2, memory_gb=8),
@@ -19,8 +19,13 @@ def facts(side: int, *, depth: int = 1) -> Fingerprint:
 
 
 def chosen(
-    name: str, side: int, asked: dict[str, Any] | None = None, *, depth: int = 1
+    name: str,
+    side: int,
+    asked: dict[str, Any] | None = None,
+    *,
+    depth: int = 1,
+    cases: int = 100,
 ) -> dict[str, Any]:
     """Path -> value of a network's choices for square pictures."""
-    choosing = Choosing(facts(side, depth=depth), asked or {})
+    choosing = Choosing(facts(side, depth=depth, cases=cases), asked or {})
     return {choice.path: choice.value for choice in load(name).choose(choosing)}

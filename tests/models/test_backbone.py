@@ -82,10 +82,21 @@ def test_the_planner_asks_for_a_size_that_the_network_takes(
     assert size is None or takes(name, size)
 
 
-def test_gentle_steps_for_pretrained_weights() -> None:
-    rates = [chosen("resnet18", 64, asked)["training.learning_rate"]
-             for asked in ({}, {"model.weights": "hub"})]  # fmt: skip
-    assert rates == [1e-3, 3e-4]
+@pytest.mark.parametrize(
+    ("name", "cases", "weights", "rate"),
+    [
+        ("resnet18", 5000, "", 1e-3),
+        ("resnet18", 5000, "hub", 3e-4),
+        ("resnet18", 100, "hub", 1e-3),  # few images make few steps
+        (SWIN, 100, "hub", 3e-4),  # transformers stand no long ones
+        ("vgg16", 100, "hub", 3e-4),  # nor do networks without normalisation
+    ],
+)
+def test_gentle_steps_for_pretrained_weights(
+    name: str, cases: int, weights: str, rate: float
+) -> None:
+    asked = {"model.weights": weights} if weights else {}
+    assert chosen(name, 64, asked, cases=cases)["training.learning_rate"] == rate
 
 
 @pytest.mark.parametrize(
