@@ -10,8 +10,8 @@ from sklearn.datasets import load_digits
 
 EXAMPLE = Path(__file__).parents[2] / "examples/digits/digits.py"
 QUICK = {
-    "training.epochs": 2,
-    "training.batch": 64,
+    "training.epochs": 1,
+    "training.batch": 32,
     "training.threads": 1,
     "training.precision": "fp32",
     "training.memory_format": "contiguous",
@@ -29,8 +29,9 @@ def test_two_networks_and_a_submission(tmp_path: Path) -> None:
     labelled = pixels.insert_column(0, pl.Series("label", digits.target))
     data = tmp_path / "data"
     data.mkdir()
-    labelled.head(400).write_csv(data / "train.csv")
-    labelled.slice(400, 30).drop("label").write_csv(data / "test.csv")
+    few = labelled.filter(pl.col("label") < 4)  # four digits: a report of ten takes its time
+    few.head(160).write_csv(data / "train.csv")
+    few.slice(160, 30).drop("label").write_csv(data / "test.csv")
     example = runpy.run_path(str(EXAMPLE))
     runs = example["study"](str(data), tmp_path / "out", QUICK)
     assert runs["convolutions"].split.table.equals(runs["fully-connected"].split.table)
@@ -42,4 +43,4 @@ def test_two_networks_and_a_submission(tmp_path: Path) -> None:
     given = pl.read_csv(path)
     assert given.columns == ["ImageId", "Label"]
     assert given["ImageId"].to_list() == list(range(1, 31))
-    assert set(given["Label"]) <= set(range(10))
+    assert set(given["Label"]) <= set(range(4))

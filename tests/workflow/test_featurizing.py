@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from hounsfield import formats
 from hounsfield.errors import InputError, UsageError
 from hounsfield.image import Image
-from hounsfield.workflow import Backbone, featurize
+from hounsfield.workflow import Backbone, baselines, featurize
 from hounsfield.workflow.baselines import Part, _folds
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 QUICK = {"audit.near": "off", "evaluation.resamples": 100, "data.min_per_class": 0}
 SMALL = {"model.settings.widths": (4, 8), "model.settings.blocks": (1, 1), "training.threads": 1}
+
+
+@pytest.fixture(autouse=True)
+def few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "ROUNDS", 5)
 
 
 def matrix(path: Path) -> tuple[pl.DataFrame, np.ndarray]:

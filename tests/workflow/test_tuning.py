@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 import yaml
+from sklearn.datasets import load_digits
 
 import hounsfield as hf
 from hounsfield.errors import InputError, RunError, UsageError
@@ -24,7 +26,8 @@ from hounsfield.workflow.space import (
     read_space,
 )
 
-SEARCH = hf.Search(trials=5, pruner="median", seed=3)
+SEARCH = hf.Search(trials=4, pruner="median", seed=3)
+SMALL = {"model.name": "simple-nn", "model.settings.hidden": (8,), "training.epochs": 2}
 
 
 class Watching(Silent):
@@ -45,47 +48,24 @@ class Watching(Silent):
 
 @pytest.fixture(scope="module")
 def plan(tiny_plan: dict[str, Any]) -> dict[str, Any]:
-    values = {k: v for k, v in tiny_plan.items() if k != "training.batch"}
-    return values | {"training.compile": False}
+    left = ("training.batch", "model.settings.widths", "model.settings.blocks")
+    values = {k: v for k, v in tiny_plan.items() if k not in left}
+    return values | SMALL | {"training.compile": False}
+
+
+@dataclass(frozen=True)
+class Searched:
+    """A whole search, what it said, and each set of cases it asked for with the test part."""
+
+    found: Any
+    watch: Watching
+    asked: list[tuple[set[str], set[str]]]
 
 
 @pytest.fixture(scope="module")
 def searched(
     tiny_data: Path, plan: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Any, Watching]:
-    watch = Watching()
-    out = tmp_path_factory.mktemp("searches") / "whole"
-    return hf.tune(tiny_data, plan, SEARCH, out=out, watch=watch), watch
-
-
-def comparable(table: pl.DataFrame) -> pl.DataFrame:
-    return table.drop("seconds")
-
-
-def test_a_search_leaves_plan_table_and_figure(searched: tuple[Any, Watching]) -> None:
-    found, watch = searched
-    assert found.table.height == 5
-    assert found.metric == "auroc"
-    best = found.table.filter(pl.col("state") == "finished")["auroc"].max()
-    assert found.score == best
-    assert found.table["state"][0] == "finished"  # the plan as the rules have it
-    assert "5 trials of 3 epochs" in watch.said[0]
-    assert "luck" in found.caution
-    assert pl.read_csv(found.out / "trials.csv").height == 5
-    assert (found.out / "history.png").read_bytes().startswith(b"\x89PNG")
-    assert not any((found.out / "trials").iterdir())
-
-
-def test_no_trial_writes_or_keeps_a_test_prediction(searched: tuple[Any, Watching]) -> None:
-    found, _ = searched
-    assert not list(found.out.rglob("predictions*"))
-    assert not list(found.out.rglob("evaluation*"))
-
-
-def test_trials_cannot_see_the_test_part(
-    tiny_data: Path, plan: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Targets and predictions are asked for by case: none of the test part's."""
+) -> Searched:
     from hounsfield.training.study import Study
 
     asked: list[tuple[set[str], set[str]]] = []
@@ -95,16 +75,45 @@ def test_trials_cannot_see_the_test_part(
         asked.append((set(cases), set(study.run.split.cases("test"))))
         return real(study, cases, **more)
 
-    monkeypatch.setattr(Study, "dataset", spied)
-    hf.tune(tiny_data, plan, hf.Search(trials=1), out=tmp_path / "out")
-    assert asked
-    assert all(test and not cases & test for cases, test in asked)
+    watch, out = Watching(), tmp_path_factory.mktemp("searches") / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Study, "dataset", spied)
+        found = hf.tune(tiny_data, plan, SEARCH, out=out, watch=watch)
+    return Searched(found, watch, asked)
 
 
-def test_the_best_plan_trains(
-    searched: tuple[Any, Watching], tiny_data: Path, tmp_path: Path
-) -> None:
-    found, _ = searched
+def comparable(table: pl.DataFrame) -> pl.DataFrame:
+    return table.drop("seconds")
+
+
+def test_a_search_leaves_plan_table_and_figure(searched: Searched) -> None:
+    found, watch = searched.found, searched.watch
+    assert found.table.height == 4
+    assert found.metric == "auroc"
+    best = found.table.filter(pl.col("state") == "finished")["auroc"].max()
+    assert found.score == best
+    assert found.table["state"][0] == "finished"  # the plan as the rules have it
+    assert "4 trials of 2 epochs" in watch.said[0]
+    assert "luck" in found.caution
+    assert pl.read_csv(found.out / "trials.csv").height == 4
+    assert (found.out / "history.png").read_bytes().startswith(b"\x89PNG")
+    assert not any((found.out / "trials").iterdir())
+
+
+def test_no_trial_writes_or_keeps_a_test_prediction(searched: Searched) -> None:
+    found = searched.found
+    assert not list(found.out.rglob("predictions*"))
+    assert not list(found.out.rglob("evaluation*"))
+
+
+def test_trials_cannot_see_the_test_part(searched: Searched) -> None:
+    """Targets and predictions are asked for by case: none of the test part's."""
+    assert searched.asked
+    assert all(test and not cases & test for cases, test in searched.asked)
+
+
+def test_the_best_plan_trains(searched: Searched, tiny_data: Path, tmp_path: Path) -> None:
+    found = searched.found
     asked = found.asked
     assert asked == from_file(found.plan)
     assert asked["training.learning_rate"] == found.best["training.learning_rate"]
@@ -115,16 +124,13 @@ def test_the_best_plan_trains(
 
 
 def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
-    searched: tuple[Any, Watching],
-    tiny_data: Path,
-    plan: dict[str, Any],
-    tmp_path: Path,
+    searched: Searched, tiny_data: Path, plan: dict[str, Any], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        hf.tune(tiny_data, plan, SEARCH, out=out, watch=Watching(5))
+        hf.tune(tiny_data, plan, SEARCH, out=out, watch=Watching(4))
     resumed = hf.tune(tiny_data, plan, SEARCH, out=out)
-    whole, _ = searched
+    whole = searched.found
     assert comparable(resumed.table).equals(comparable(whole.table))
     assert resumed.plan.read_text() == whole.plan.read_text()
     again = Watching()
@@ -132,13 +138,13 @@ def test_a_search_that_was_stopped_goes_on_as_if_it_had_not_been(
 
 
 def test_another_search_in_the_folder_is_refused(
-    searched: tuple[Any, Watching], tiny_data: Path, plan: dict[str, Any]
+    searched: Searched, tiny_data: Path, plan: dict[str, Any]
 ) -> None:
-    found, _ = searched
+    found = searched.found
     with pytest.raises(RunError, match="another seed"):
-        hf.tune(tiny_data, plan, hf.Search(trials=5, seed=4), out=found.out)
+        hf.tune(tiny_data, plan, hf.Search(trials=4, seed=4), out=found.out)
     with pytest.raises(RunError, match="other values"):
-        hf.tune(tiny_data, plan | {"training.epochs": 2}, SEARCH, out=found.out)
+        hf.tune(tiny_data, plan | {"training.epochs": 3}, SEARCH, out=found.out)
 
 
 def test_the_budget_ends_a_search(tiny_data: Path, plan: dict[str, Any], tmp_path: Path) -> None:
@@ -154,7 +160,7 @@ def test_a_trial_that_cannot_train_is_told_and_the_search_goes_on(
 ) -> None:
     space = tmp_path / "space.yaml"
     space.write_text("training.learning_rate: {among: [1.0e-3, 1.0e+30]}\n")
-    search = hf.Search(trials=3, space=space, pruner="none", seed=1)
+    search = hf.Search(trials=2, space=space, pruner="none", seed=2)
     asked = plan | {"training.learning_rate": 1e-3, "training.clip_gradient": 0.0}
     found = hf.tune(tiny_data, asked, search, out=tmp_path / "out")
     states = dict(zip(found.table["training.learning_rate"], found.table["state"], strict=True))
@@ -164,10 +170,13 @@ def test_a_trial_that_cannot_train_is_told_and_the_search_goes_on(
 
 
 def test_without_validation_data_there_is_no_search(tmp_path: Path, plan: dict[str, Any]) -> None:
+    digits = load_digits()
+    pixels = pl.DataFrame(digits.data[:60].astype(int), schema=[f"pixel{n}" for n in range(64)])
+    labelled = pixels.insert_column(0, pl.Series("label", digits.target[:60] % 2))
+    labelled.write_csv(tmp_path / "train.csv")
+    asked = plan | {"data.train": 0.85, "data.val": 0.0}
     with pytest.raises(InputError, match="no validation part"):
-        hf.tune(
-            "dataset:digits", plan | {"data.train": 0.85, "data.val": 0.0}, out=tmp_path / "out"
-        )
+        hf.tune(tmp_path / "train.csv", asked, out=tmp_path / "out")
 
 
 # The space
