@@ -11,7 +11,7 @@ by who drew it and how old the patient is.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,7 +56,15 @@ def probe_sources(probed: Probed, lungs: Lungs, seed: int = 0) -> tuple[Probe, .
 
     Where no class comes from two sources, all pictures together: class and source are then one.
     """
-    looks = {"whole": whole(), "lungs blanked": ~lungs.cells, "border": border()}
+    return probe_looks(
+        probed, {"whole": whole(), "lungs blanked": ~lungs.cells, "border": border()}, seed
+    )
+
+
+def probe_looks(
+    probed: Probed, looks: Mapping[str, NDArray[np.bool_]], seed: int = 0
+) -> tuple[Probe, ...]:
+    """The same from any cells (SIDE, SIDE) of the pictures, by name."""
     found = []
     for name, rows in _sets(probed):
         for look, kept in looks.items():

@@ -43,7 +43,22 @@ class Scored:
             row[f"{metric}_high"] = _mean([one.high for one in seeds])
             row[f"{metric}_resnet18"] = getattr(published, metric, None)
             row[f"{metric}_best"] = getattr(published, f"best_{metric}", None)
-        return row | {"minutes": _mean(minutes)}
+        return row | self.alike() | {"minutes": _mean(minutes)}
+
+    def alike(self) -> dict[str, float | None]:
+        """How well each evaluation part is told from the training part: 0.5 is not at all."""
+        from hounsfield.workflow.parts_alike import parts_alike
+
+        found = parts_alike(next(iter(self.runs.values())))
+        told = {name: [one.auroc for one in probes] for name, probes in found.items()}
+        worst = {
+            name: max(some, key=lambda one: one.low, default=None) for name, some in told.items()
+        }
+        return {
+            f"{name}_told_{limit}".removesuffix("_value"): getattr(one, limit, None)
+            for name, one in worst.items()
+            for limit in ("value", "low", "high")
+        }
 
 
 def benchmark_medmnist(

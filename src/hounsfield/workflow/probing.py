@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from hounsfield.audit.source_probe import Lungs
+    from hounsfield.audit.source_probe import Lungs, Pictures
     from hounsfield.catalog import Catalog
     from hounsfield.catalog.sources import Cohort
     from hounsfield.evaluation.sources import Probe
@@ -24,25 +24,34 @@ def probe(run: Run, catalog: Catalog, chosen: Cohort, seed: int) -> tuple[tuple[
     """What tells the source of the run's pictures, and how their lungs were found."""
     import numpy as np
 
-    from hounsfield.audit.source_probe import Probed, probe_sources, shrunk
+    from hounsfield.audit.source_probe import Probed, probe_sources
     from hounsfield.workflow.training import study_of
 
     study = study_of(run)
     here = set(study.catalog.cases["case"])
     rows = [row for row, case in enumerate(catalog.cases["case"]) if case in here]
     cases = [catalog.cases["case"][row] for row in rows]
-    small = [
-        shrunk(study.cache.images(cases[at : at + CHUNK]).mean(axis=(1, 2)))
-        for at in range(0, len(cases), CHUNK)
-    ]
     probed = Probed(
-        np.concatenate(small),
+        small_pictures(study, cases),
         np.array([chosen.labels[row] for row in rows]),
         np.array([chosen.sources[row] for row in rows]),
         _groups(catalog, chosen)[rows],
     )
     lungs = _lungs(study)
     return probe_sources(probed, lungs, seed), lungs.how
+
+
+def small_pictures(study: Study, cases: list[str]) -> Pictures:
+    """What the network was given of these cases, (N, SIDE, SIDE), means over slices."""
+    import numpy as np
+
+    from hounsfield.audit.source_probe import shrunk
+
+    small = [
+        shrunk(study.cache.images(cases[at : at + CHUNK]).mean(axis=(1, 2)))
+        for at in range(0, len(cases), CHUNK)
+    ]
+    return np.concatenate(small)
 
 
 def _groups(catalog: Catalog, chosen: Cohort) -> NDArray[np.int64]:
