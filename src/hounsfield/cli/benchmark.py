@@ -48,7 +48,7 @@ def medmnist(
     rows = workflow.benchmark_medmnist(data, values, out=out, seeds=seeds, watch=watch)
     title = "Test part: mean over seeds with 95 % interval"
     table = Table(title=title, box=SIMPLE)
-    for column in ("set", "AUROC", "published", "accuracy", "published", "minutes"):
+    for column in ("set", "AUROC", "ResNet-18\nbest", "accuracy", "ResNet-18\nbest", "minutes"):
         table.add_column(column, justify="left" if column == "set" else "right")
     for row in rows.iter_rows(named=True):
         cells = [_cells(row, metric) for metric in ("auroc", "accuracy")]
@@ -76,6 +76,6 @@ def _alike(row: dict[str, float | None]) -> list[str]:
 
 
 def _cells(row: dict[str, float | None], metric: str) -> tuple[str, str]:
-    ours = f"{row[metric]:.3f}\n({row[f'{metric}_low']:.3f}–{row[f'{metric}_high']:.3f})"
+    ours = f"{row[metric]:.3f}\n{row[f'{metric}_low']:.3f}–{row[f'{metric}_high']:.3f}"
     known, best = row[f"{metric}_resnet18"], row[f"{metric}_best"]
-    return ours, "–" if known is None else f"ResNet-18 {known:.3f}\nbest {best:.3f}"
+    return ours, "–" if known is None else f"{known:.3f}\n{best:.3f}"
