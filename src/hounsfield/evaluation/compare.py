@@ -70,6 +70,7 @@ def paired_difference(
     Cases that are not the same are an InputError.
     """
     _same_cases(a, b)
+    a, b = a.told(metric.class_name), b.told(metric.class_name)
     values = metric.point(a), metric.point(b)
     if np.isnan(values).any():
         found: Found = (UNDEFINED, None, "none", "none", "undefined: a class or value is missing")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hounsfield.metrics.classification import actual, called
+from hounsfield.metrics.classification import actual, called, known
 from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
 
 
@@ -26,7 +26,8 @@ def confusion(cases: Cases) -> Confusion:
     """Which class was taken for which."""
     k = len(cases.classes)
     if cases.multilabel:
-        tables = [_table(cases.truth[:, i], cases.decision[:, i], 2) for i in range(k)]
+        told = [cases.told(name) for name in cases.classes]
+        tables = [_table(mine.truth[:, i], mine.decision[:, i], 2) for i, mine in enumerate(told)]
         counts = np.array(tables, np.int64).reshape(k, 2, 2)
     else:
         counts = _table(cases.truth, cases.decision, k)
@@ -42,7 +43,7 @@ def classification_report(cases: Cases, digits: int = 2) -> str:
     """
     k = len(cases.classes)
     truth = np.stack([actual(cases, i) for i in range(k)], axis=1)
-    decision = np.stack([called(cases, i) for i in range(k)], axis=1)
+    decision = np.stack([called(cases, i) & known(cases, i) for i in range(k)], axis=1)
     support = truth.sum(axis=0)
     scores = _scores(truth & decision, truth, decision, axis=0)
     rows = [(name, scores[:, i], support[i]) for i, name in enumerate(cases.classes)]

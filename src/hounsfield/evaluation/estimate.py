@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from hounsfield.evaluation.bootstrap import Resampling, bca, bootstrap, jackknife
 from hounsfield.evaluation.delong import auroc_interval
 from hounsfield.evaluation.intervals import UNDEFINED, Interval, count_patients, wilson_clustered
-from hounsfield.metrics.classification import actual, views
+from hounsfield.metrics.classification import actual, known, views
 from hounsfield.metrics.contract import Cases, Floats, Metric
 
 FEW_PATIENTS = 20
@@ -109,7 +109,7 @@ def patients_by_class(metric: Metric, cases: Cases) -> dict[str, int]:
         sizes[name] = count_patients(mine, cases.cluster)
         if cases.multilabel or len(looks) == 1:
             rest = cases.classes[1 - k] if _two(cases) else f"no {name}"
-            sizes[rest] = count_patients(~mine, cases.cluster)
+            sizes[rest] = count_patients(~mine & known(cases, k), cases.cluster)
     return sizes
 
 
@@ -139,9 +139,10 @@ def _direct(metric: Metric, cases: Cases, value: float) -> Found | None:
     counts = metric.counts(cases) if metric.counts else None
     if counts is not None:
         return wilson_clustered(*counts, cases.cluster), "wilson", ""
-    scores = metric.scores(cases) if metric.scores else None
+    told = cases.told(metric.class_name) if metric.scores else cases
+    scores = metric.scores(told) if metric.scores else None
     if scores is not None:
-        return auroc_interval(*scores, cases.cluster), "delong", ""
+        return auroc_interval(*scores, told.cluster), "delong", ""
     return None
 
 
@@ -226,7 +227,7 @@ def _used(metric: Metric, cases: Cases) -> np.ndarray[tuple[int], np.dtype[np.bo
     if metric.column is not None:
         return ~np.isnan(cases.columns[metric.column])
     counts = metric.counts(cases) if metric.counts else None
-    return counts[1] if counts is not None else np.ones(len(cases), dtype=np.bool_)
+    return counts[1] if counts is not None else cases.known(metric.class_name)
 
 
 def _two(cases: Cases) -> bool:

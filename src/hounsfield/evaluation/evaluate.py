@@ -16,7 +16,7 @@ from hounsfield.evaluation.estimate import estimates
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.evaluation.subgroups import age_bands, subgroups
 from hounsfield.metrics.classification import actual
-from hounsfield.metrics.contract import Cases
+from hounsfield.metrics.contract import UNKNOWN, Cases
 from hounsfield.plan.schema import EvaluationPlan
 from hounsfield.tasks.contract import Settings, Task
 
@@ -105,13 +105,24 @@ def _unlike(table: pl.DataFrame) -> int:
 
 def _notes(data: Tested) -> tuple[str, ...]:
     """What a reader must know before believing a number."""
-    notes = _absent(data.cases)
+    notes = [*_absent(data.cases), *_partly_known(data.cases)]
     known = set(data.table["patient_known"].fill_null("unknown").to_list())
     if "unknown" in known:
         notes.append("Patients are unknown for some images: the intervals are per image there.")
     if "guessed" in known:
         notes.append("Patients are guessed from file names: intervals may be too narrow.")
     return tuple(notes)
+
+
+def _partly_known(cases: Cases) -> list[str]:
+    """How many of several labels are not known."""
+    unknown = int((cases.truth == UNKNOWN).sum()) if cases.multilabel else 0
+    if not unknown:
+        return []
+    return [
+        f"{unknown:,} of {cases.truth.size:,} labels are not known: each finding is measured on "
+        "the cases in which it is known to be there or absent."
+    ]
 
 
 def _absent(cases: Cases) -> list[str]:

@@ -73,7 +73,8 @@ def _fitted(rows: Rows, classes: int, make: Callable[[], Any]) -> Callable[[Floa
     if rows.truth.ndim == 1:
         inner = _probability(rows.values, rows.truth, make)
         return lambda values: np.log(_of_classes(*inner(values), classes))
-    each = [_probability(rows.values, mine, make) for mine in rows.truth.T]
+    told = [(mine >= 0, mine) for mine in rows.truth.T]  # below 0: not known
+    each = [_probability(rows.values[known], mine[known], make) for known, mine in told]
 
     def logits(values: Floats) -> Floats:
         yes = np.stack([_of_classes(*one(values), 2)[:, 1] for one in each], axis=1)
@@ -86,7 +87,7 @@ def _probability(
     values: Floats, truth: NDArray[np.int64], make: Callable[[], Any]
 ) -> Callable[[Floats], tuple[Floats, NDArray[np.int64]]]:
     """What gives probabilities, with the classes that they are of."""
-    seen = np.unique(truth)
+    seen = np.unique(truth) if len(truth) else np.zeros(1, np.int64)
     if len(seen) == 1:
         return lambda new: (np.ones((len(new), 1)), seen)
     model = make().fit(values, truth)
@@ -125,8 +126,8 @@ def _crossed(rows: Rows, classes: int, make: Callable[[], Any]) -> float:
 def _loss(logits: Floats, truth: NDArray[np.int64]) -> Floats:
     """(N,) negative log-likelihoods."""
     if truth.ndim == 2:
-        every: Floats = (np.logaddexp(0, logits) - logits * truth).sum(axis=1)
-        return every
+        every: Floats = (np.logaddexp(0, logits) - logits * truth) * (truth >= 0)
+        return np.asarray(every.sum(axis=1))
     whole = np.logaddexp.reduce(logits, axis=1)
     found: Floats = whole - logits[np.arange(len(truth)), truth]
     return found

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from hounsfield.errors import UsageError, did_you_mean
-from hounsfield.metrics.contract import Bools, Cases, Floats, Kind, Metric, divide
+from hounsfield.metrics.contract import UNKNOWN, Bools, Cases, Floats, Kind, Metric, divide
 from hounsfield.metrics.ranking import auroc, average_precision
 
 NEEDS = "classes"
@@ -65,6 +65,11 @@ def actual(cases: Cases, k: int) -> Bools:
     return np.equal(cases.truth[:, k], 1) if cases.multilabel else np.equal(cases.truth, k)
 
 
+def known(cases: Cases, k: int) -> Bools:
+    """(N,) whether it is known if a case is of class k: of labels, some may not be."""
+    return cases.known(cases.classes[k])
+
+
 def called(cases: Cases, k: int) -> Bools:
     """(N,) whether a case was decided to be of class k."""
     return np.equal(cases.decision[:, k], 1) if cases.multilabel else np.equal(cases.decision, k)
@@ -74,16 +79,18 @@ def tally(cases: Cases, weights: Floats, class_name: str | None) -> Tally:
     """The weighted two-by-two table of each view."""
     looks = views(cases, class_name)
     truth = np.stack([actual(cases, k) for k in looks], axis=1)
-    decision = np.stack([called(cases, k) for k in looks], axis=1)
-    columns = np.concatenate([truth & decision, truth, decision], axis=1).astype(np.float64)
-    tp, positive, chosen = np.split(weights @ columns, 3, axis=1)
-    total = weights.sum(axis=1, keepdims=True)
+    told = np.stack([known(cases, k) for k in looks], axis=1)
+    decision = np.stack([called(cases, k) for k in looks], axis=1) & told
+    columns = np.concatenate([truth & decision, truth, decision, told], axis=1)
+    tp, positive, chosen, total = np.split(weights @ columns.astype(np.float64), 4, axis=1)
     return Tally(tp, chosen - tp, positive - tp, total - positive - chosen + tp)
 
 
 def accuracy(cases: Cases, weights: Floats, class_name: str | None = None) -> Floats:
-    """Share of cases decided rightly; multi-label: with every label right (subset accuracy)."""
-    return divide(weights @ _right(cases, class_name).astype(np.float64), weights.sum(axis=1))
+    """Share of cases decided rightly; multi-label: with every known label right."""
+    counted = cases.known(class_name)
+    right = _right(cases, class_name) & counted
+    return divide(weights @ right.astype(np.float64), weights @ counted.astype(np.float64))
 
 
 def balanced_accuracy(cases: Cases, weights: Floats, class_name: str | None = None) -> Floats:
@@ -158,8 +165,10 @@ def brier(cases: Cases, weights: Floats, class_name: str | None = None) -> Float
     looks = views(cases, class_name)
     truth = np.stack([actual(cases, k) for k in looks], axis=1)
     squares = (cases.probability[:, looks] - truth) ** 2
-    per_case = squares.mean(axis=1) if cases.multilabel else squares.sum(axis=1)
-    return divide(weights @ per_case, weights.sum(axis=1))
+    if not cases.multilabel:
+        return divide(weights @ squares.sum(axis=1), weights.sum(axis=1))
+    told = np.stack([known(cases, k) for k in looks], axis=1).astype(np.float64)
+    return _mean(divide(weights @ (squares * told), weights @ told))
 
 
 def ece(cases: Cases, weights: Floats, class_name: str | None = None) -> Floats:
@@ -200,11 +209,13 @@ def _each(
     weights: Floats,
     class_name: str | None,
 ) -> Floats:
-    """(R, L): a score of each view."""
-    looks = views(cases, class_name)
-    return np.stack(
-        [score(actual(cases, k), cases.probability[:, k], weights) for k in looks], axis=1
-    )
+    """(R, L): a score of each view, on the cases in which it is known."""
+
+    def of(k: int) -> Floats:
+        told = known(cases, k)
+        return score(actual(cases, k)[told], cases.probability[told, k], weights[:, told])
+
+    return np.stack([of(k) for k in views(cases, class_name)], axis=1)
 
 
 def _mean(values: Floats) -> Floats:
@@ -218,18 +229,21 @@ def _right(cases: Cases, class_name: str | None) -> Bools:
         k = cases.index(class_name)
         return np.equal(actual(cases, k), called(cases, k))
     right: Bools = np.equal(cases.truth, cases.decision)
-    return np.all(right, axis=1) if cases.multilabel else right
+    if not cases.multilabel:
+        return right
+    every: Bools = np.all(right | np.equal(cases.truth, UNKNOWN), axis=1)
+    return every
 
 
 def _counts(cases: Cases, name: str, class_name: str | None) -> tuple[Bools, Bools] | None:
     """(success, relevant) of a proportion; None where it is a mean over classes."""
     if name == "accuracy":
-        right = _right(cases, class_name)
-        return right, np.ones_like(right)
+        return _right(cases, class_name), cases.known(class_name)
     looks = views(cases, class_name)
     if len(looks) != 1:
         return None
-    return PARTS[name](actual(cases, looks[0]), called(cases, looks[0]))
+    success, relevant = PARTS[name](actual(cases, looks[0]), called(cases, looks[0]))
+    return success, relevant & known(cases, looks[0])
 
 
 def _scores(cases: Cases, class_name: str | None) -> tuple[Bools, Floats] | None:

@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
+UNKNOWN = -1  # of one label of several: neither there nor absent
+
 Kind = Literal["proportion", "auroc", "other"]
 
 
@@ -23,7 +25,7 @@ Kind = Literal["proportion", "auroc", "other"]
 class Cases:
     """What metrics see of N cases; an array that is handed in is never written to.
 
-    truth: (N,) class index, or (N, K) 0/1 for multi-label.
+    truth: (N,) class index, or (N, K) 0/1 for multi-label, UNKNOWN where a label is not known.
     probability: (N, K) calibrated. decision: shaped as truth.
     patient: (N,) any codes or names; cases with the same one are a cluster.
     columns: (N,) values per case, NaN where one is not defined (Dice of two empty masks).
@@ -53,7 +55,8 @@ class Cases:
         for name, column in self.columns.items():
             if column.shape != (n,):
                 raise InputError(f"column {name} has shape {column.shape}", expected=f"({n},)")
-        if self.truth.size and (self.truth.min() < 0 or self.truth.max() >= max(k, 2)):
+        least = UNKNOWN if self.multilabel else 0
+        if self.truth.size and (self.truth.min() < least or self.truth.max() >= max(k, 2)):
             raise InputError(
                 f"truth holds classes {self.truth.min()} to {self.truth.max()}",
                 expected=f"0 to {k - 1}, or 0 and 1 for each label",
@@ -72,6 +75,19 @@ class Cases:
     @property
     def multilabel(self) -> bool:
         return self.truth.ndim == 2
+
+    def known(self, class_name: str | None = None) -> Bools:
+        """(N,) whether the truth of this label, or of any of several, is known."""
+        if not self.multilabel:
+            return np.ones(len(self), np.bool_)
+        there: Bools = np.not_equal(self.truth, UNKNOWN)
+        one: Bools = np.any(there, 1) if class_name is None else there[:, self.index(class_name)]
+        return one
+
+    def told(self, class_name: str | None) -> Cases:
+        """The cases whose truth of this label is known; all without a label."""
+        known = self.known(class_name)
+        return self if class_name is None or known.all() else self.take(known)
 
     @cached_property
     def cluster(self) -> Ints:

@@ -40,8 +40,9 @@ class Temperature(BaseModel):
 def fit_temperature(logits: Floats, truth: Ints) -> Temperature:
     """Temperatures that minimise the negative log-likelihood of validation data.
 
-    logits: (N, K). truth: (N,) class index for a softmax, (N, K) 0/1 for sigmoids, one temperature
-    a label. Between 0.1 and 10, never worse than none. Guo et al., ICML 2017.
+    logits: (N, K). truth: (N,) class index for a softmax, (N, K) 0/1 for sigmoids, below 0 where it
+    is not known; one temperature a label. Between 0.1 and 10, never worse than none. Guo et al.,
+    ICML 2017.
     """
     logits = np.asarray(logits, np.float64)
     multilabel = truth.ndim == 2
@@ -53,7 +54,8 @@ def fit_temperature(logits: Floats, truth: Ints) -> Temperature:
     if not np.isfinite(logits).all():
         raise InputError("a logit is not a finite number", remedy="look for NaN in the predictions")
     if multilabel:
-        fits = [_fit_sigmoid(logits[:, k], truth[:, k]) for k in range(logits.shape[1])]
+        told = [truth[:, k] >= 0 for k in range(logits.shape[1])]
+        fits = [_fit_sigmoid(logits[rows, k], truth[rows, k]) for k, rows in enumerate(told)]
     else:
         fits = [_fit_softmax(logits, truth)]
     before, after = (float(np.mean([fit[i] for fit in fits])) for i in (1, 2))
@@ -82,6 +84,8 @@ def _fit_softmax(logits: Floats, truth: Ints) -> Fit:
 
 
 def _fit_sigmoid(logit: Floats, truth: Ints) -> Fit:
+    if not len(truth):
+        return 1.0, 0.0, 0.0
     signed = np.where(truth == 1, -logit, logit)
 
     def loss(log_t: float) -> float:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from hounsfield.catalog.findings import Finding, counted
 from hounsfield.catalog.fingerprint import Fingerprint
 from hounsfield.catalog.split import Split
+from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError
 from hounsfield.plan.schema import Plan
-from hounsfield.tasks.contract import Task
+from hounsfield.tasks.contract import Settings, Task
 
-CAUTIONS = ("unphysical", "anatomy", "one-class-fold", "out-of-fold")  # kinds of these findings
+# kinds of these findings
+CAUTIONS = ("unphysical", "anatomy", "one-class-fold", "out-of-fold", "ordered", "partly-known")
+MOST_GRADES = 6  # more are digits, or other names
+GRADED = {"mild", "moderate", "severe", "slight", "marked", "minimal"}  # words of severity
 PLACELESS = {"class", "value"}  # annotations that are true wherever the picture is moved
 TURNED = 45.0  # degrees beyond which nobody lies in a scanner
 # Modalities whose pictures have the patient's left and right in a known place
@@ -31,6 +38,49 @@ def cautions(
     _refuse(plan, task)
     told = (*_unphysical(plan), *_anatomy(plan, facts), *_folds(split, strata))
     return (*told, *_out_of_fold(plan, split))
+
+
+def of_labels(catalog: Catalog, task: Task[Any, Any], settings: Settings) -> tuple[Finding, ...]:
+    """Findings about what is to be learned: grades taken for classes, labels that are not known."""
+    if not set(task.ANNOTATIONS) <= PLACELESS:
+        return ()
+    match task.kind_of_outputs(settings):
+        case "classes":
+            return tuple(_graded(getattr(settings, "classes", ())))
+        case "labels":
+            return tuple(_partly_known(task.truths(catalog, settings)))
+        case _:
+            return ()
+
+
+def _graded(classes: Sequence[str]) -> Iterator[Finding]:
+    """Three to six whole numbers in a row, or words of severity: grades, by the look of them."""
+    if not 3 <= len(classes) <= MOST_GRADES:
+        return
+    words = [name.lower() for name in classes]
+    numbers = sorted(int(one) for one in words if one.isdecimal())
+    row = len(numbers) == len(words) and numbers[0] <= 1 and np.all(np.diff(numbers) == 1)
+    severe = len({part for one in words for part in re.findall("[a-z]+", one)} & GRADED) >= 2
+    if row or severe:
+        yield Finding(
+            kind="ordered",
+            severity="info",
+            text=f"the classes look like grades in an order: {', '.join(classes)}; here two grades "
+            "off counts as one",
+            remedy="--task ordinal would respect their order",
+        )
+
+
+def _partly_known(truths: Sequence[Any]) -> Iterator[Finding]:
+    marks = [one for one in truths if np.ndim(one) == 1]
+    unknown, every = sum(int((one < 0).sum()) for one in marks), sum(len(one) for one in marks)
+    if unknown:
+        yield Finding(
+            kind="partly-known",
+            severity="info",
+            text=f"{unknown:,} of {every:,} labels are not known: nothing is learned from these, "
+            "and each finding is measured on the cases in which it is known",
+        )
 
 
 def _refuse(plan: Plan, task: Task[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from hounsfield.evaluation.estimate import Estimate
 from hounsfield.evaluation.evaluate import ABSENT
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.metrics.classification import actual
-from hounsfield.metrics.contract import Cases
+from hounsfield.metrics.contract import UNKNOWN, Cases
 from hounsfield.reports import numbers
 from hounsfield.reports.view import View
 
@@ -147,7 +147,7 @@ def mistaken(cases: Cases) -> str:
     """How many cases were called wrong; empty for a task without classes."""
     if not cases.classes:
         return ""
-    differs = cases.truth != cases.decision
+    differs = (cases.truth != cases.decision) & (cases.truth != UNKNOWN)
     wrong = int((differs.any(axis=1) if cases.multilabel else differs).sum())
     if not wrong:
         return "No case was called wrong. The intervals say how far that can be trusted."

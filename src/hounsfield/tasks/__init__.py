@@ -8,6 +8,7 @@ from typing import Any, cast
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
 from hounsfield.tasks.contract import Task
+from hounsfield.tasks.labels import FINDING
 
 # name -> module, imported when first needed; the first whose annotations are there is the default
 TASKS = {
@@ -29,15 +30,15 @@ def load(name: str) -> Task[Any, Any]:
 def follows_from(catalog: Catalog) -> str:
     """The task that a catalog's annotations ask for.
 
-    Values of 0 and 1 are findings; other values are numbers to be predicted, where there is
-    nothing else to learn.
+    Values of 0 and 1 (and -1, not known) are findings; other values are numbers to be predicted,
+    where there is nothing else to learn.
 
     Raises:
         InputError: nothing is annotated.
     """
     kinds = set(catalog.annotations["kind"].unique())
     values = catalog.annotations["value"].drop_nulls().drop_nans()
-    if kinds == {"value"} and not set(values.unique()) <= {0.0, 1.0}:
+    if kinds == {"value"} and not set(values.unique()) <= FINDING:
         return "regression"
     for name in TASKS:
         if kinds & set(load(name).ANNOTATIONS):

@@ -18,13 +18,14 @@ from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
 from hounsfield.formats.contract import Source
 from hounsfield.metrics import standard
-from hounsfield.metrics.contract import Cases, Metric
+from hounsfield.metrics.contract import UNKNOWN, Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
 from hounsfield.metrics.threshold import choose_threshold
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
+from hounsfield.tasks.labels import labelled, per_case, rows, vectors
 
 if TYPE_CHECKING:  # a bundle predicts without torch
     import torch
@@ -36,8 +37,6 @@ if TYPE_CHECKING:  # a bundle predicts without torch
 
 Logits = NDArray[np.float64]  # (K,), the prediction of one case
 
-# What data sets call the absence of disease; such a class stands first.
-ABSENT = ("normal", "healthy", "negative", "no ", "no_", "none", "control", "benign", "0")
 RARE = 5  # times fewer cases than the commonest class
 
 
@@ -52,7 +51,7 @@ class ClassSettings(Base):
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Class indices (B,), or 0/1 (B, K); mixed, where pictures are."""
+    """Class indices (B,), or 0/1 (B, K), -1 where not known; mixed, where pictures are."""
 
     values: Tensor
     mix: Mix | None = None
@@ -72,7 +71,10 @@ class Classes:
             return self.values
         from torch.nn import functional as F
 
-        alone = self.values if self.values.ndim == 2 else F.one_hot(self.values, classes)
+        if self.values.ndim == 2:  # what is not known stays so in every mixture
+            alone = self.values.float().where(self.values >= 0, float("nan"))
+        else:
+            alone = F.one_hot(self.values, classes)
         own = self.mix.share[:, None]
         return own * alone + (1 - own) * alone[self.mix.partner]
 
@@ -98,7 +100,7 @@ class Classification:
     MIXES = True  # targets can be shared between two cases
 
     def settings(self, catalog: Catalog, target: str, asked: Mapping[str, Any]) -> ClassSettings:
-        names = _labelled(catalog, target)
+        names = labelled(catalog, target)
         if len(names) < 2:
             raise InputError(
                 f"all labelled cases are of one class, {names[0]!r}",
@@ -106,7 +108,7 @@ class Classification:
                 expected="at least two classes",
                 remedy="add images of another class, or choose another label with --task.target",
             )
-        several = _per_case(catalog, target, names)
+        several = per_case(catalog, target, names)
         values = {"classes": names, "multilabel": several} | dict(asked)
         chosen = ClassSettings.model_validate(values)
         unknown = set(chosen.classes) - set(names)
@@ -122,21 +124,20 @@ class Classification:
     def truths(
         self, catalog: Catalog, settings: ClassSettings
     ) -> list[NDArray[np.int64] | int | None]:
-        """A class index, or a vector of 0/1; None where a case is not labelled."""
+        """A class index, or a vector of 0/1; None where a case is not labelled.
+
+        In a vector -1 is a finding that is not known: its value is empty, -1 (CheXpert's
+        "uncertain") or not a number.
+        """
+        if settings.multilabel:
+            known = vectors(catalog, settings.classes)
+            return [known.get(case) for case in catalog.cases["case"]]
         rank = {name: i for i, name in enumerate(settings.classes)}
-        positives: dict[str, list[int]] = {}
-        for case, label, value in _rows(catalog, settings):
-            mine = positives.setdefault(case, [])
-            if label in rank and value > 0:
-                mine.append(rank[label])
-        found: list[NDArray[np.int64] | int | None] = []
-        for case in catalog.cases["case"]:
-            marks = positives.get(case)
-            if settings.multilabel:
-                found.append(None if marks is None else _vector(marks, len(rank)))
-            else:
-                found.append(marks[0] if marks else None)
-        return found
+        first: dict[str, int] = {}
+        for case, label, value, _ in rows(catalog, settings.classes):
+            if label in rank and value == 1:
+                first.setdefault(case, rank[label])
+        return [first.get(case) for case in catalog.cases["case"]]
 
     def masks(self, catalog: Catalog, settings: ClassSettings) -> list[Source | None]:
         return [None] * catalog.cases.height
@@ -214,14 +215,14 @@ class Classification:
             values, reasons = temperature.values, [f"temperature: {temperature.reason}"]
         probability = _probabilities(logits, Calibration(temperatures=values), settings)
         thresholds = []
-        for k, positive in _decided(truth, settings):
+        for k, known, positive in _decided(truth, settings):
             rule, sensitivity = _rule(wanted.threshold)
             if rule == "fixed":
                 thresholds.append(sensitivity)
                 reasons.append(f"threshold {sensitivity:g}: as asked")
                 continue
             chosen = choose_threshold(
-                positive, probability[:, k], rule=rule, sensitivity=sensitivity
+                positive, probability[known, k], rule=rule, sensitivity=sensitivity
             )
             thresholds.append(chosen.value)
             reasons.append(f"threshold of {settings.classes[k]}: {chosen.reason}")
@@ -252,7 +253,7 @@ class Classification:
         if truth is None:
             return ""
         if settings.multilabel:
-            return "|".join(c for c, on in zip(settings.classes, truth, strict=True) if on)
+            return "|".join(c for c, on in zip(settings.classes, truth, strict=True) if on > 0)
         return settings.classes[int(truth)]
 
     def cases(self, table: pl.DataFrame, truths: Sequence[Any], settings: ClassSettings) -> Cases:
@@ -284,49 +285,6 @@ class Classification:
 TASK = Classification()
 
 
-def _rows(catalog: Catalog, settings: ClassSettings) -> list[tuple[str, str, float]]:
-    """case, class, 1 or 0 of the annotations that this target has."""
-    table = catalog.annotations.filter(pl.col("kind").is_in(["class", "value"]))
-    classes = list(settings.classes)
-    told = table.filter(pl.col("label").is_in(classes) | pl.col("name").is_in(classes))
-    label = pl.when(pl.col("kind") == "class").then("label").otherwise("name")
-    value = pl.when(pl.col("kind") == "class").then(1.0).otherwise(pl.col("value"))
-    return told.select("case", label.alias("label"), value.alias("value")).rows()
-
-
-def _labelled(catalog: Catalog, target: str) -> tuple[str, ...]:
-    """The classes of a target: its labels, or the names of 0/1 values."""
-    classes = catalog.annotations.filter(pl.col("kind") == "class")
-    targets = classes["name"].unique(maintain_order=True).to_list()
-    if target and target not in targets:
-        raise UsageError(f"nothing is labelled as {target!r}", remedy=did_you_mean(target, targets))
-    if targets:
-        names = classes.filter(pl.col("name") == (target or targets[0]))["label"].unique()
-        return tuple(sorted(names.to_list(), key=_presence))
-    values = catalog.annotations.filter(pl.col("kind") == "value")
-    if not values.height or not set(values["value"].unique()) <= {0.0, 1.0}:
-        raise InputError(
-            "no case has a class", file=catalog.folder, remedy="`hounsfield layouts` lists how"
-        )
-    return tuple(values["name"].unique(maintain_order=True).to_list())
-
-
-def _presence(name: str) -> tuple[bool, bool, float, str]:
-    """The order of classes: absence of disease first, then numbers by size, then the alphabet."""
-    number = name.replace(".", "", 1).isdigit()
-    absent = name.lower().startswith(ABSENT) and not (number and float(name) > 0)
-    return not absent, not number, float(name) if number else 0.0, name
-
-
-def _per_case(catalog: Catalog, target: str, names: tuple[str, ...]) -> bool:
-    """Whether some case has several classes of one target."""
-    classes = catalog.annotations.filter(pl.col("kind") == "class")
-    if not classes.height:
-        return True
-    mine = classes.filter(pl.col("name") == (target or classes["name"][0]))
-    return bool(mine.group_by("case").len()["len"].max() > 1)  # type: ignore[operator]
-
-
 def _vector(marks: Sequence[int], size: int) -> NDArray[np.int64]:
     vector = np.zeros(size, np.int64)
     vector[list(marks)] = 1
@@ -341,11 +299,18 @@ def _probabilities(
     return found
 
 
-def _decided(truth: NDArray[Any], settings: ClassSettings) -> list[tuple[int, NDArray[np.bool_]]]:
-    """The outputs that a threshold decides: each label, or the last of two classes."""
+def _decided(
+    truth: NDArray[Any], settings: ClassSettings
+) -> list[tuple[int, NDArray[np.bool_], NDArray[np.bool_]]]:
+    """The outputs that a threshold decides, each label or the last of two classes.
+
+    For each (N,) which cases are known, and which of those are positive.
+    """
     if settings.multilabel:
-        return [(k, truth[:, k] == 1) for k in range(len(settings.classes))]
-    return [(1, truth == 1)] if len(settings.classes) == 2 else []
+        known = truth != UNKNOWN
+        every = range(len(settings.classes))
+        return [(k, known[:, k], truth[known[:, k], k] == 1) for k in every]
+    return [(1, truth >= 0, truth == 1)] if len(settings.classes) == 2 else []
 
 
 def _decide(

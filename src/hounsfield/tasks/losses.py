@@ -39,15 +39,26 @@ def class_loss(
 def label_loss(logits: Tensor, truth: Tensor, weights: Tensor | None, *, focal: float) -> Tensor:
     """The mean loss of labels that do not exclude each other: logits and truth (B, K).
 
-    Truth is 0, 1 or a share between them; `weights` (K,) weigh what is positive.
+    Truth is 0, 1 or a share between them; below 0 or NaN it is not known, and nothing is learned
+    from it. `weights` (K,) weigh what is positive.
     """
     shares = truth.to(logits)
+    known = shares >= 0
+    shares = torch.where(known, shares, 0.0)
+    each = _of_labels(logits, shares, weights, focal)
+    return (each * known).sum() / known.sum().clamp(min=1)
+
+
+def _of_labels(logits: Tensor, shares: Tensor, weights: Tensor | None, focal: float) -> Tensor:
+    """(B, K), the loss of each label."""
     if not focal:
-        return F.binary_cross_entropy_with_logits(logits, shares, pos_weight=weights)
+        return F.binary_cross_entropy_with_logits(
+            logits, shares, pos_weight=weights, reduction="none"
+        )
     yes, no = F.logsigmoid(logits), F.logsigmoid(-logits)
     positive = -shares * _less_of_the_easy(yes, focal) * yes
     negative = -(1 - shares) * _less_of_the_easy(no, focal) * no
-    return (positive * (1.0 if weights is None else weights) + negative).mean()
+    return positive * (1.0 if weights is None else weights) + negative
 
 
 def _less_of_the_easy(log_p: Tensor, focal: float) -> Tensor:
@@ -75,11 +86,9 @@ def positive_weights(
 ) -> NDArray[np.float64]:
     """(K,) weights of the positives of labels, marks (N, K) of 0 and 1: negatives / positives.
 
-    effective: the ratio of effective numbers in their place.
+    Others are not known and do not count. effective: the ratio of effective numbers in their place.
     """
-    positive = np.asarray(marks, np.float64).sum(0)
-    negative = len(marks) - positive
-    positive, negative = np.maximum(1, positive), np.maximum(1, negative)
+    positive, negative = (np.maximum(1, np.equal(marks, one).sum(0)) for one in (1, 0))
     if how == "weights":
         return np.asarray(negative / positive)
     return np.asarray(_effective(negative, beta) / _effective(positive, beta))

@@ -30,6 +30,7 @@ from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.contract import Prepared
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
+from hounsfield.tasks.labels import FINDING
 
 if TYPE_CHECKING:
     import torch
@@ -263,10 +264,10 @@ def _values(catalog: Catalog, name: str) -> dict[str, float]:
 
 
 def _first(catalog: Catalog) -> str:
-    """The first name of values that are not all 0 or 1, or of labels that all are numbers."""
+    """The first name of values that are not all 0, 1 or -1, or of labels that all are numbers."""
     told = catalog.annotations
     for name, mine in told.filter(pl.col("kind") == "value").group_by("name", maintain_order=True):
-        if not set(mine["value"].drop_nulls().drop_nans().unique()) <= {0.0, 1.0}:
+        if not set(mine["value"].drop_nulls().drop_nans().unique()) <= FINDING:
             return str(name[0])
     for name, mine in told.filter(pl.col("kind") == "class").group_by("name", maintain_order=True):
         if mine["label"].cast(pl.Float64, strict=False).is_not_null().all():

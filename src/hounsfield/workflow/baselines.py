@@ -182,7 +182,7 @@ def _log_loss(model: Any, features: Any, truth: NDArray[np.int64], every: Any) -
     classes = truth.shape[1] if truth.ndim == 2 else int(every.max()) + 1
     p = _probabilities(model, features, classes, several=truth.ndim == 2)
     if truth.ndim == 2:
-        return float(-np.log(np.where(truth == 1, p, 1 - p)).mean())
+        return float(-np.log(np.where(truth == 1, p, 1 - p))[truth >= 0].mean())
     return float(-np.log(p[np.arange(len(truth)), truth]).mean())
 
 
@@ -296,9 +296,11 @@ class _Several:
         from sklearn.base import clone
 
         for column in truth.T:
-            constant = column.min() == column.max()
-            model = float(column[0]) if constant else clone(self.model).fit(features, column)
-            self.fitted.append(model)
+            told = column >= 0  # else not known
+            if len(np.unique(column[told])) > 1:
+                self.fitted.append(clone(self.model).fit(features[told], column[told]))
+            else:
+                self.fitted.append(float(column[told].max(initial=0)))
         return self
 
     def predict_proba(self, features: Any) -> Floats:

@@ -89,7 +89,7 @@ class Decided:
 def decide(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> Decided:
     """Task, split, audit and plan of a catalog."""
     from hounsfield.audit import apply
-    from hounsfield.plan.cautions import cautions
+    from hounsfield.plan.cautions import cautions, of_labels
     from hounsfield.plan.check import check_inputs
     from hounsfield.plan.choose import choose
     from hounsfield.plan.fingerprint import fingerprint
@@ -113,6 +113,7 @@ def decide(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> Decided:
         facts = fingerprint(usable, training, [known[case] for case in training])
         resolved = choose(asked, facts, task, settings)
         warned = cautions(resolved.plan, facts, task, kept, known)
+        warned += of_labels(usable, task, settings)
     tell(told, watch, "info")
     used = usable.select(kept.table["case"].to_list())
     told = (*unlabelled(catalog, usable), *told)

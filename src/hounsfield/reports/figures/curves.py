@@ -35,9 +35,10 @@ def one_against_rest(view: View) -> list[tuple[int, str]]:
 def too_few(view: View) -> bool:
     """Whether no class has enough patients for a curve, on either side."""
     return not any(
-        min(count_patients(mine, cluster), count_patients(~mine, cluster)) >= ENOUGH
-        for cluster in [view.cases.cluster]
-        for mine in (actual(view.cases, k) for k, _ in one_against_rest(view))
+        min(count_patients(mine, told.cluster), count_patients(~mine, told.cluster)) >= ENOUGH
+        for k, name in one_against_rest(view)
+        for told in [view.cases.told(name)]
+        for mine in [actual(told, k)]
     )
 
 
@@ -59,8 +60,8 @@ def draw_curves(view: View, axes: Axes, make: Make, metric: str) -> list[Curve]:
     resamples = min(view.resampling.resamples, BAND_RESAMPLES) if bands else 2
     resampling = Resampling(resamples, view.resampling.seed)
     for number, (k, name) in enumerate(looks[:MOST_CURVES]):
-        positive = actual(view.cases, k)
-        curve = make(positive, view.cases.probability[:, k], view.cases.cluster, resampling)
+        told = view.cases.told(name)
+        curve = make(actual(told, k), told.probability[:, k], told.cluster, resampling)
         if not len(curve.x):
             continue
         colour = style.series(number)

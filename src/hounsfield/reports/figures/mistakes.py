@@ -6,7 +6,7 @@ import numpy as np
 
 from hounsfield.errors import HounsfieldError
 from hounsfield.metrics import METRICS, metric
-from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
+from hounsfield.metrics.contract import UNKNOWN, Bools, Cases, Floats, Ints
 from hounsfield.reports import numbers
 from hounsfield.reports.figures import pictures
 from hounsfield.reports.figures.contract import Figure, Section
@@ -61,14 +61,19 @@ def _truth(cases: Cases) -> tuple[Floats, Ints]:
     if not cases.multilabel:
         return cases.probability[rows, cases.truth], cases.truth
     given = np.where(cases.truth == 1, cases.probability, 1 - cases.probability)
-    given = np.where(cases.truth != cases.decision, given, 1.0)
+    given = np.where(_differs(cases), given, 1.0)
     label = given.argmin(axis=1)
     return given[rows, label], label.astype(np.int64)
 
 
 def _wrong(cases: Cases) -> Bools:
-    differs: Bools = cases.truth != cases.decision
+    differs = _differs(cases)
     return np.any(differs, axis=1) if cases.multilabel else differs
+
+
+def _differs(cases: Cases) -> Bools:
+    """As the truth is: whether a decision is another; of what is not known, none is."""
+    return np.not_equal(cases.truth, cases.decision) & np.not_equal(cases.truth, UNKNOWN)
 
 
 def _first(order: Ints, allowed: Bools, cases: Cases) -> list[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hounsfield.evaluation import Reliability, reliability
-from hounsfield.metrics.contract import Bools, Cases, Floats
+from hounsfield.metrics.contract import Bools, Cases, Floats, Ints
 from hounsfield.reports import numbers, style
 from hounsfield.reports.figures.contract import Figure, Section
 from hounsfield.reports.view import View
@@ -30,11 +30,11 @@ def draw(view: View) -> list[Figure]:
     bins = min(MOST_BINS, len(view.cases) // A_BIN)
     before = dict(_looks(view.before)) if view.before is not None else {}
     figures = []
-    for number, (name, (outcome, probability)) in enumerate(_looks(view.cases)[:MOST_PANELS]):
-        after = reliability(outcome, probability, view.cases.cluster, bins)
+    for number, (name, look) in enumerate(_looks(view.cases)[:MOST_PANELS]):
+        after = reliability(*look, bins)
         raw = None
-        if name in before and not np.allclose(before[name][1], probability):
-            raw = reliability(*before[name], view.cases.cluster, bins)
+        if name in before and not np.allclose(before[name][1], look[1]):
+            raw = reliability(*before[name], bins)
         figures.append(_draw(name, number, raw, after))
     return figures
 
@@ -62,16 +62,18 @@ def _draw(name: str, number: int, raw: Reliability | None, after: Reliability) -
     return Figure.of(canvas, f"reliability{suffix}", title, CAPTION)
 
 
-def _looks(cases: Cases) -> list[tuple[str, tuple[Bools, Floats]]]:
-    """What is looked at: (N,) whether it came true, and the probability given."""
+def _looks(cases: Cases) -> list[tuple[str, tuple[Bools, Floats, Ints]]]:
+    """What is looked at: (N,) whether it came true, the probability given, and the patient."""
     if not cases.classes:
         return []
     if cases.multilabel:
+        told = [(name, cases.told(name)) for name in cases.classes]
         return [
-            (name, (cases.truth[:, k] == 1, cases.probability[:, k]))
-            for k, name in enumerate(cases.classes)
+            (name, (mine.truth[:, k] == 1, mine.probability[:, k], mine.cluster))
+            for k, (name, mine) in enumerate(told)
+            if len(mine)
         ]
     if len(cases.classes) == 2:
-        return [(cases.classes[1], (cases.truth == 1, cases.probability[:, 1]))]
-    top = cases.probability.argmax(axis=1)
-    return [("the likeliest class", (cases.truth == top, cases.probability.max(axis=1)))]
+        return [(cases.classes[1], (cases.truth == 1, cases.probability[:, 1], cases.cluster))]
+    top, surest = cases.probability.argmax(axis=1), cases.probability.max(axis=1)
+    return [("the likeliest class", (cases.truth == top, surest, cases.cluster))]

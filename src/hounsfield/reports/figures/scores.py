@@ -33,7 +33,8 @@ def draw(view: View) -> list[Figure]:
         return [_hills(0, "Scores of right and wrong answers", of, hills)]
     figures = []
     for number, (k, name) in enumerate(one_against_rest(view)[:MOST_PANELS]):
-        mine, score = actual(cases, k), cases.probability[:, k]
+        told = cases.told(name)
+        mine, score = actual(told, k), told.probability[:, k]
         hills = {f"truly {_rest(view, name)}": score[~mine], f"truly {name}": score[mine]}
         of = f"Calibrated probability of {style.shorten(name)}"
         figures.append(_hills(number, f"Scores: {name}", of, hills))
