@@ -170,3 +170,11 @@ def test_where_each_class_is_a_source_no_test_can_tell() -> None:
     assert first.kind == "class-is-source"
     assert "class and source are one thing here" in first.text
     assert second.text == f"north is not left out: {lost['north']}"
+
+
+def test_where_the_mixed_test_is_at_chance_there_is_no_number_to_judge() -> None:
+    made = study(unseen(0.42, 0.13, 0.78))
+    chance = made.mixed.model_copy(update={"estimates": (estimate(0.55, 0.45, 0.65),)})
+    first = verdict(made.model_copy(update={"mixed": chance}))[0]
+    assert first.kind == "nothing-learned"
+    assert "no number to judge" in first.text

@@ -19,7 +19,9 @@ REMEDY = (
 def verdict(study: SourceStudy) -> tuple[Finding, ...]:
     """The verdict first, then what each measurement adds to it."""
     whole = [one for one in study.unseen if one.whole]
-    if not study.unseen:
+    if study.mixed.headline == "auroc" and study.mixed.first().low <= 0.5:
+        first = _nothing_learned(study)
+    elif not study.unseen:
         first = _nothing_left_out(study)
     elif whole:
         first = _from_whole(study, min(whole, key=lambda one: one.fall.b))
@@ -77,6 +79,19 @@ def _nothing_left_out(study: SourceStudy) -> Finding:
         f"of the two was learned{_border(study)}."
     )
     return Finding(kind="class-is-source", severity="warning", text=said, remedy=REMEDY)
+
+
+def _nothing_learned(study: SourceStudy) -> Finding:
+    said = (
+        f"The mixed test says {of(study.mixed.first())}, no better than chance: neither disease "
+        "nor source was learned, so there is no number to judge."
+    )
+    return Finding(
+        kind="nothing-learned",
+        severity="warning",
+        text=said,
+        remedy="train longer, start from pretrained weights, or give more pictures",
+    )
 
 
 def _impossible(study: SourceStudy) -> list[Finding]:
