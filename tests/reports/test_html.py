@@ -346,6 +346,20 @@ def test_where_none_resembles_the_training_data_it_is_said_at_the_top(build) -> 
     assert "do not use the predictions" in said
 
 
+@pytest.mark.parametrize(("name", "low", "scale"), [
+    ("bias", -20.0, "−22 to 1"), ("bias", -0.5, "−1 to 1"), ("r2", -3.0, "−3.3 to 1"),
+    ("mcc", -1.0, "−1 to 1"),
+])  # fmt: skip
+def test_a_scale_reaches_as_far_below_as_its_interval(
+    view: View, name: str, low: float, scale: str
+) -> None:
+    first = view.evaluation.first()
+    one = first.model_copy(update={"metric": name, "low": low, "high": 0.5, "value": low / 2})
+    line = html.line(one)
+    assert line.scale == scale
+    assert line.left > 0 or low == -1.0
+
+
 @pytest.mark.parametrize(("name", "high", "scale"), [
     ("mcc", 1.0000000000000002, "−1 to 1"), ("brier", 1.5, "0 to 1.65"), ("brier", 1.99, "0 to 2"),
 ])  # fmt: skip

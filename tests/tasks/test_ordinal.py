@@ -55,7 +55,7 @@ def test_words_need_their_order_from_the_user() -> None:
 
 
 def test_one_grade_is_refused() -> None:
-    with pytest.raises(InputError, match="there is one grade"):
+    with pytest.raises(InputError, match="have one grade, '1'"):
         TASK.settings(catalog(a="1", b="1"), "", {})
 
 

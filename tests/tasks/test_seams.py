@@ -41,6 +41,7 @@ OWN = {  # what a task must be told of these data
     },
     "regression": {"task.target": "age"},
 }
+MEASURED = {"regression": {"task.settings.centre", "task.settings.scale"}}
 FILES = {"segmentation": "masks/*.png"}  # beside the table
 
 
@@ -74,6 +75,8 @@ def test_a_task_goes_the_whole_way(
     run = workflow.resume(out)
     assert run.status == "finished"
     assert run.resolved.plan.task.name == name
+    measured = {path for path, one in run.resolved.choices.items() if one.by == "measured"}
+    assert measured >= MEASURED.get(name, set())
     own = pl.read_csv(run.predictions("test") / "predictions.csv")
     assert own.columns[:5] == ["image", "patient", "split", "label", "prediction"]
     assert run.report().stat().st_size > 10_000

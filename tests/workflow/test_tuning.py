@@ -243,6 +243,15 @@ def test_a_space_that_does_not_fit_is_refused(text: str, said: str, tmp_path: Pa
         read_space(path)
 
 
+def test_a_network_that_is_not_there_is_refused_before_any_image(tmp_path: Path) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("model.name: [cnn, resnet999]\n")
+    for search in (hf.Search(networks=("cnn", "resnet999")), hf.Search(space=space)):
+        with pytest.raises(UsageError, match="resnet999"):
+            hf.tune(tmp_path / "no-data", {}, search, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_search_needs_a_trial(tiny_data: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs a trial"):
         hf.tune(tiny_data, {}, hf.Search(trials=0), out=tmp_path / "out")

@@ -283,9 +283,16 @@ def _by_size(labels: Sequence[str], catalog: Catalog) -> tuple[str, ...]:
     except ValueError:
         order = []
     if len(order) < 2:
+        if len(labels) < 2:
+            raise InputError(
+                f"all graded cases have one grade, {labels[0]!r}",
+                file=catalog.folder,
+                expected="two grades or more",
+                remedy="add cases of other grades, or choose another target with --task.target",
+            )
         told = ", ".join(labels[:8]) + (", …" if len(labels) > 8 else "")
         raise InputError(
-            "the order of the grades is not known" if len(labels) > 1 else "there is one grade",
+            "the order of the grades is not known",
             file=catalog.folder,
             expected=f"numbers, or their order from you; they are {told}",
             remedy="--task.settings.classes LEAST,…,MOST",

@@ -92,6 +92,12 @@ def read_space(path: Path) -> Space:
     return {str(field): _dimension(str(field), given, path) for field, given in read.items()}
 
 
+def networks_in(space: Space) -> tuple[str, ...]:
+    """The networks that a space chooses from."""
+    names = space.get("model.name")
+    return tuple(map(str, names.values)) if isinstance(names, Among) else ()
+
+
 def suggest(trial: Any, space: Space) -> dict[str, Any]:
     """What an Optuna trial draws; a network's own setting is drawn where the network has it."""
     drawn: dict[str, Any] = {}

@@ -33,6 +33,7 @@ from hounsfield.workflow.space import (
     as_asked,
     default_space,
     described,
+    networks_in,
     own_values,
     read_space,
     suggest,
@@ -73,14 +74,18 @@ def tune(
 
     Raises:
         RunError: OUT holds a search of other values, or another process is searching there.
-        InputError: there is no validation part. UsageError: a space that does not fit.
+        InputError: there is no validation part. UsageError: a space that does not fit, no such
+            network.
     """
+    from hounsfield.models import load as load_network
     from hounsfield.plan.asked import from_paths
 
     search, out, checked = search or Search(), Path(out), from_paths(asked or {})
     if search.trials < 1 or (search.budget is not None and search.budget <= 0):
         raise UsageError("a search needs a trial, and time", expected="--trials 1 or more")
     own = read_space(search.space) if search.space else None
+    for name in (*search.networks, *networks_in(own or {})):
+        load_network(name)  # refuses what does not exist before any image is read
     with _locked(out):
         tuner = _begun(data, checked, search, own, out, watch)
         try:
