@@ -16,6 +16,7 @@ from hounsfield.errors import InputError
 from hounsfield.evaluation import Resampling, estimates
 from hounsfield.evaluation.compare import paired_difference
 from hounsfield.evaluation.confusion import confusion
+from hounsfield.evaluation.estimate import patients_by_class
 from hounsfield.metrics import metric, standard
 from hounsfield.metrics.contract import Cases
 from hounsfield.plan.cautions import of_labels
@@ -117,6 +118,7 @@ def test_intervals_and_differences_rest_on_the_known_cases() -> None:
     asked = [metric(name, "mass") for name in names]
     here, there = (estimates(asked, one, "all", QUICK) for one in (cases, alone))
     assert here == there
+    assert patients_by_class(asked[0], cases) == patients_by_class(asked[0], alone)
     assert {one.cases for one in here} == {int(known.sum()), *(one.cases for one in there)}
     other = replace(cases, probability=cases.probability[:, ::-1].copy())
     told = paired_difference(asked[0], cases, other, QUICK)
