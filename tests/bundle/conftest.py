@@ -5,24 +5,55 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hounsfield import workflow
+from hounsfield.bundle import export as exporting
 
 if TYPE_CHECKING:
     from hounsfield.run import Run
 
 
+CALLS = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "urllib.Request")
+
+
 @pytest.fixture(scope="session")
-def whole_bundle(tiny_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A bundle that no test may change."""
+def connections() -> list[str]:
+    """What the export of `whole_bundle` says to others."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def whole_bundle(
+    tiny_run: Run, connections: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A bundle that no test may change; the one export in this room that uses the exporter."""
+    listening = True
+
+    def heard(event: str, arguments: object) -> None:
+        if listening and event in CALLS:
+            connections.append(f"{event} {arguments}")
+
+    sys.addaudithook(heard)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("hounsfield.bundle.speed.SECONDS", 0.0)
-        yield workflow.export(tiny_run, tmp_path_factory.mktemp("bundles") / "tiny").path
+        made = workflow.export(tiny_run, tmp_path_factory.mktemp("bundles") / "tiny").path
+    listening = False
+    return made
+
+
+@pytest.fixture
+def exported(whole_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Exports of the tiny run take its ONNX file from here instead of making it again."""
+    monkeypatch.setattr("hounsfield.bundle.speed.SECONDS", 0.0)
+    content = (whole_bundle / "model.onnx").read_bytes()
+    monkeypatch.setattr(exporting, "as_onnx", lambda *_: content)
+    return whole_bundle / "model.onnx"
 
 
 @pytest.fixture

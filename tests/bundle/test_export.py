@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
+from spoiling import changed_weights
 
 from hounsfield import workflow
 from hounsfield.bundle import export as exporting
@@ -73,6 +74,11 @@ def test_no_place_of_this_machine_is_told(whole_bundle: Path) -> None:
         assert not re.search(rb"site-packages|/src/hounsfield|tmp/pytest", path.read_bytes()), path
 
 
+def test_exporting_tells_nobody(whole_bundle: Path, connections: list[str]) -> None:
+    assert (whole_bundle / "bundle.json").is_file()
+    assert connections == []
+
+
 def test_references_are_nobodys(whole_bundle: Path, tiny_data: Path) -> None:
     found = References.from_bytes((whole_bundle / "references.safetensors").read_bytes())
     assert len(found.raw) == len(found.prepared) == COUNT
@@ -83,6 +89,7 @@ def test_references_are_nobodys(whole_bundle: Path, tiny_data: Path) -> None:
     assert len(np.unique(found.outputs[:, 0])) == COUNT
 
 
+@pytest.mark.usefixtures("exported")
 def test_patients_pictures_only_when_asked_for(tiny_run: Run, tmp_path: Path) -> None:
     made = workflow.export(tiny_run, tmp_path / "b", patients=True)
     found = References.from_bytes((made.path / "references.safetensors").read_bytes())
@@ -95,17 +102,11 @@ def test_patients_pictures_only_when_asked_for(tiny_run: Run, tmp_path: Path) ->
 
 
 def test_another_network_is_refused(
-    tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tiny_run: Run, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was exported differs from what was checked: no bundle, and the number is told."""
-    real = exporting.as_onnx
-
-    def spoilt(graph: Any, *inputs: Any) -> bytes:
-        for parameter in graph.parameters():
-            parameter.data += 0.01
-        return real(graph, *inputs)
-
-    monkeypatch.setattr(exporting, "as_onnx", spoilt)
+    other = changed_weights(exported.read_bytes())
+    monkeypatch.setattr(exporting, "as_onnx", lambda *_: other)
     with pytest.raises(RunError, match=r"onnxruntime differs from PyTorch by [\d.e-]+, above"):
         workflow.export(tiny_run, tmp_path / "b")
     assert not (tmp_path / "b").exists()

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from onnx import numpy_helper
+from spoiling import changed_weights
 
 from hounsfield.bundle import opened, runtimes
 from hounsfield.bundle.manifest import read_manifest
@@ -141,15 +141,6 @@ def test_forged_rubbish_is_refused(bundle: Path, forged: Forge, name: str, conte
     runtime = "onnxruntime" if name == "model.onnx" else "openvino"
     with pytest.raises(RunError):
         computing(Bundle.open(bundle), 1, runtime=runtime)
-
-
-def changed_weights(content: bytes) -> bytes:
-    """The same graph, with its largest constant a little off."""
-    model = onnx.load_from_string(content)
-    largest = max(model.graph.initializer, key=lambda one: len(one.raw_data))
-    array = numpy_helper.to_array(largest) * np.float32(1.05)
-    largest.CopyFrom(numpy_helper.from_array(array, largest.name))
-    return bytes(model.SerializeToString())
 
 
 def test_other_weights_are_refused_with_the_number(bundle: Path, forged: Forge) -> None:

@@ -17,10 +17,13 @@ from PIL import Image as Picture
 
 from hounsfield import workflow
 from hounsfield.errors import InputError, RunError, UsageError
+from hounsfield.tasks import TASKS, load
+from hounsfield.tasks.contract import Exportable
 
 if TYPE_CHECKING:
     from hounsfield.run import Run
 
+EXPORTABLE = [name for name in TASKS if isinstance(load(name), Exportable)]
 # A process in which these cannot be imported, and which tells what it would say to others.
 ALONE = r"""
 import os, sys
@@ -52,16 +55,23 @@ if sys.argv[1] == "blocked":
 """
 PREDICT = """
 from hounsfield import workflow
+from hounsfield.tasks import load
 
 workflow.predict(sys.argv[3], sys.argv[4], sys.argv[5])
+for task in sys.argv[6:]:
+    load(task)
 here = [name for name in BLOCKED if name in sys.modules]
 assert not here, here
 """
 EXPORT = """
-import hounsfield.bundle.int8 as int8
-from hounsfield import workflow
+from pathlib import Path
 
-int8.MOST_CHANGE = 1.0
+from hounsfield import workflow
+from hounsfield.bundle import export, int8, speed
+
+int8.MOST_CHANGE, speed.SECONDS = 1.0, 0.0
+onnx = Path(sys.argv[5]).read_bytes()
+export.as_onnx = lambda *_: onnx
 made = workflow.export(sys.argv[3], sys.argv[4], int8=True)
 import nncf, openvino  # both are in use
 from openvino.tools import ovc
@@ -93,16 +103,16 @@ def alone(code: str, which: str, folder: Path, *words: object) -> str:
 def test_needs_no_torch_and_opens_no_connection(
     bundle: Path, told: Callable[..., None], tiny_data: Path, tmp_path: Path
 ) -> None:
-    """OpenVINO, which would report its use, comes first."""
+    """OpenVINO, which would report its use, comes first; every task that a bundle can hold."""
     variants = json.loads((bundle / "bundle.json").read_text())["variants"]
     told("variants", sorted(variants, key=lambda one: one["runtime"] != "openvino"))
-    alone(PREDICT, "blocked", tmp_path, bundle, tiny_data, tmp_path / "out")
+    alone(PREDICT, "blocked", tmp_path, bundle, tiny_data, tmp_path / "out", *EXPORTABLE)
     assert pl.read_csv(tmp_path / "out/predictions.csv").height == 130
 
 
-def test_exporting_in_8_bits_tells_nobody(tiny_run: Run, tmp_path: Path) -> None:
+def test_exporting_in_8_bits_tells_nobody(tiny_run: Run, exported: Path, tmp_path: Path) -> None:
     """OpenVINO and NNCF would report their use, OpenVINO at its import."""
-    assert alone(EXPORT, "free", tmp_path, tiny_run.path, tmp_path / "bundle") == ""
+    assert alone(EXPORT, "free", tmp_path, tiny_run.path, tmp_path / "bundle", exported) == ""
     found = workflow.predict(tmp_path / "bundle", pictures(tmp_path, 3), tmp_path / "out")
     whole = workflow.predict(
         tmp_path / "bundle", tmp_path / "pictures", tmp_path / "fp32", precision="fp32"
