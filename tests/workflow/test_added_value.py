@@ -15,6 +15,7 @@ from hounsfield.evaluation.added_value import AddedValue
 from hounsfield.run import Run
 from hounsfield.workflow import beside_run, predict, resume, train
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 COUNT, SIDE = 360, 12
 
 
@@ -50,8 +51,8 @@ QUICK: dict[str, Any] = {  # all that would be measured or is slow, decided
     "audit.near": "off",
     "model.settings.widths": (8,),
     "model.settings.blocks": (1,),
-    "training.epochs": 8,
-    "training.batch": 16,
+    "training.epochs": 4,
+    "training.batch": 12,
     "training.learning_rate": 0.01,
     "training.threads": 1,
     "training.workers": 1,

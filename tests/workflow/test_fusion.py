@@ -22,6 +22,7 @@ from hounsfield.reports.fusion import Study
 from hounsfield.run import Run
 from hounsfield.workflow.fusion import ARMS, Wanted, arms_of
 
+pytestmark = pytest.mark.usefixtures("no_pictures")
 ASKED: dict[str, Any] = {
     "data.train": 0.55,
     "data.val": 0.15,
