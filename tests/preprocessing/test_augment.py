@@ -93,7 +93,7 @@ def test_nothing_drawn_changes_no_pixel(run: object) -> None:
     assert torch.equal(images, pictures())
 
 
-@pytest.mark.parametrize("name", list(Augmentation.model_fields))
+@pytest.mark.parametrize("name", sorted(set(Augmentation.model_fields) - {"mixup", "cutmix"}))
 @pytest.mark.parametrize("channels", [1, 3])
 def test_both_ways_give_the_same_pixels(name: str, channels: int) -> None:
     only = OFF.model_copy(update={name: getattr(FULL, name)})

@@ -119,6 +119,14 @@ def test_training_without_room_says_what_fits_and_that_trains(
     assert run.status == "finished"
 
 
+def test_a_narrow_network_is_not_trained_channels_last(
+    tiny_data: Path, tiny_plan: dict[str, Any], tmp_path: Path
+) -> None:
+    asked = {**tiny_plan, "training.memory_format": "channels-last"}
+    with pytest.raises(UsageError, match="gradients of this network's narrow"):
+        workflow.train(tiny_data, asked, out=tmp_path / "run")
+
+
 def test_predicting_without_room_takes_fewer_at_once(
     greedy: Any, tiny_data: Path, tmp_path: Path
 ) -> None:

@@ -10,7 +10,7 @@ from hounsfield.errors import UsageError
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.training import probe as probing
 from hounsfield.training.probe import GAIN, NO_ROOM, Speed, choices, probe
-from hounsfield.training.trial import Trial, Way
+from hounsfield.training.trial import Trial, Way, is_narrow
 
 PLAN = TrainingPlan(epochs=20, budget=1.0, threads=1)
 SAFE = Speed(Way(), 100.0)
@@ -190,10 +190,43 @@ def test_a_compiler_that_fails_does_not_fail_the_run(
     assert compiled == [True]
     assert last.way == Way("fp32", "contiguous", compile=True)
     if broken:
-        assert last.note == "not possible here (RuntimeError: no C++ compiler)"
+        assert last.note == "not possible here (no C++ compiler)"
         assert not chosen(last)["training.compile"]
     else:
         assert last.images > 0
     compiled.clear()
     assert not any(s.way.compile for s in probe(trial, PLAN, FIXED | {"compile": "no"}, 10))
     assert not compiled
+
+
+def test_a_compiled_step_is_tried_in_a_process_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def crashes(way: Way) -> tuple[float, float]:
+        assert way.compile
+        raise RuntimeError("the compiled network crashed with signal 11")
+
+    monkeypatch.setattr(probing, "LONG", 0.0)
+    trial = Trial(lambda: nn.Conv2d(2, 2, 3), _square, torch.zeros(4, 2, 8, 8), crashes)
+    *_, last = probe(trial, PLAN, FIXED, 10)
+    assert last.note == "not possible here (the compiled network crashed with signal 11)"
+    trial = Trial(trial.make, _square, trial.images, lambda way: (30.5, 0.5))
+    *_, last = probe(trial, PLAN, FIXED, 10)
+    assert (last.images, last.setup) == (8.0, 30.0)
+
+
+def _narrow(inputs: int = 4) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(2, inputs, 3), nn.Conv2d(inputs, 8, 1, 2))
+
+
+def test_narrow_convolutions_keep_out_of_a_fault_of_the_library() -> None:
+    """Channels last, their gradient is wrong or crashes the process (oneDNN issue 6035)."""
+    trial = Trial(_narrow, _square, torch.zeros(4, 2, 12, 12))
+    first, compiled = probe(trial, PLAN, {"precision": "fp32"}, 10)
+    assert first.way == CONTIGUOUS
+    assert compiled.note == "not tried, for its narrow convolutions"
+    with pytest.raises(UsageError, match="channels-last, in which") as caught:
+        probe(trial, PLAN, {"precision": "fp32", "memory_format": "channels-last"}, 10)
+    assert "--training.memory-format contiguous" in str(caught.value)
+    assert not is_narrow(_narrow(16))
+    assert not is_narrow(nn.Conv2d(2, 8, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,7 +12,7 @@ from hounsfield.models.memory_format import FORMATS
 from hounsfield.plan.device import computing
 from hounsfield.plan.schema import TrainingPlan
 from hounsfield.training.room import fits, too_large
-from hounsfield.training.trial import Trial, Way
+from hounsfield.training.trial import Trial, Way, is_narrow, untrusted
 
 GAIN = 1.05  # a change must be this much faster to be worth it
 LONG = 300.0  # seconds of training for which compiling, often a minute, may pay
@@ -49,10 +49,14 @@ def probe(trial: Trial, plan: TrainingPlan, fixed: Mapping[str, str], cases: int
     tried compiled too, where training on so many `cases` is long enough.
 
     Raises:
-        UsageError: the batch fits in no way; it names one that does.
+        UsageError: the batch fits in no way; it names one that does. Or the one way that is
+            left open is wrong for this network.
     """
     device = computing(plan)
-    ways = _open_ways(device, fixed)
+    narrow = device.type == "cpu" and is_narrow(trial.fresh())
+    ways = [way for way in _open_ways(device, fixed) if not (narrow and _last(way))]
+    if not ways:
+        raise untrusted()
     speeds = [_timed(trial, way, plan) for way in ways]
     if not any(speed.images for speed in speeds):
         batch = len(trial.images)
@@ -60,6 +64,8 @@ def probe(trial: Trial, plan: TrainingPlan, fixed: Mapping[str, str], cases: int
     if "compile" in fixed:
         return speeds
     best = _best(speeds)
+    if narrow:  # whose convolutions are channels last
+        return [*speeds, Speed(_compiling(best.way), note="not tried, for its narrow convolutions")]
     return [*speeds, _compiled(trial, best, plan, _work(best, plan, cases))]
 
 
@@ -110,23 +116,28 @@ def _timed(trial: Trial, way: Way, plan: TrainingPlan) -> Speed:
 
 
 def _compiled(trial: Trial, best: Speed, plan: TrainingPlan, work: float) -> Speed:
-    way = Way(best.way.precision, best.way.memory_format, compile=True)
+    way = _compiling(best.way)
     long = best.seconds(work)
     if long < LONG:
         return Speed(way, note=f"not tried, for {long:.0f} s of training it does not pay")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()  # for the process that tries it
     try:
         return _timed(trial, way, plan)
     except Exception as error:  # noqa: BLE001  # of whatever compiler there is, or is not: none fails a run
         return Speed(way, note=f"not possible here ({_first_line(error)})")
-    finally:
-        import torch._dynamo
 
-        torch._dynamo.reset()
+
+def _compiling(way: Way) -> Way:
+    return replace(way, compile=True)
+
+
+def _last(way: Way) -> bool:
+    return way.memory_format == "channels-last"
 
 
 def _first_line(error: Exception) -> str:
-    words = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {words[:100]}" if words else type(error).__name__
+    return str(error).strip().partition("\n")[0][:120] or type(error).__name__
 
 
 def _ways(device: torch.device) -> Iterator[Way]:

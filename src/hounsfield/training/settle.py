@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -18,12 +19,13 @@ from hounsfield.plan.resolved import Resolved
 from hounsfield.preprocessing.cache import Cache
 from hounsfield.preprocessing.table import TableSpec
 from hounsfield.tasks import load as load_task
+from hounsfield.training.compiling import Away, try_away
 from hounsfield.training.data import CaseDataset
 from hounsfield.training.probe import choices as by_speed
 from hounsfield.training.probe import probe
 from hounsfield.training.study import Progress, prepared, task_settings
 from hounsfield.training.train import build
-from hounsfield.training.trial import Trial
+from hounsfield.training.trial import Trial, first_batch
 
 MEASURED = ("training.precision", "training.memory_format")
 
@@ -96,6 +98,8 @@ def _speed(
     rows = table.encode(catalog.select(some).cases) if table else None
     dataset = CaseDataset(cache, some, task.targets(catalog, settings, cache, some), rows)
     trial = Trial.of(lambda: build(plan, task, settings, table), dataset, plan, task, settings)
+    away = Away(plan, settings, first_batch(dataset, plan), table)
+    trial = replace(trial, away=partial(try_away, away))
     known = [resolved.choices[path] for path in (*MEASURED, "training.compile")]
     fixed = {c.path.removeprefix("training."): c.value for c in known if c.by != "default"}
     speeds = probe(trial, plan.training, fixed, len(cases))

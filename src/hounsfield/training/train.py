@@ -32,7 +32,7 @@ from hounsfield.training.late import weigh_slices
 from hounsfield.training.learner import Job
 from hounsfield.training.room import fits, too_large
 from hounsfield.training.study import Study
-from hounsfield.training.trial import Trial, Way
+from hounsfield.training.trial import Trial, Way, is_narrow, untrusted
 
 Said = Callable[[Member, int, int, dict[str, float]], None]
 
@@ -113,6 +113,9 @@ def begin(study: Study, member: Member) -> tuple[nn.Module, Job, Parts]:
     seed = plan.training.seed + 1000 * member.fold + member.seed
     torch.manual_seed(seed)
     network = build(plan, study.task, study.settings, study.run.table)
+    last = plan.training.memory_format == "channels-last"
+    if last and plan.training.device == "cpu" and is_narrow(network):
+        raise untrusted()
     if not member.checkpoint.exists():
         _take_pretrained(network, plan, study)
     strata = study.strata(train)
