@@ -34,7 +34,7 @@ PLAN = {
     "training.threads": 1,
     "training.workers": 1,
     "training.precision": "fp32",
-    "training.memory_format": "channels-last",
+    "training.memory_format": "contiguous",
     "evaluation.resamples": 200,
 }
 
