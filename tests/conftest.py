@@ -84,6 +84,22 @@ def tiny_run(tiny_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return workflow.train(tiny_data, TINY_PLAN, out=tmp_path_factory.mktemp("runs") / "tiny")
 
 
+@pytest.fixture(scope="module")
+def no_pictures() -> Iterator[None]:
+    """Reports of words alone: their pictures take longer than a small training.
+
+    The pictures have their own tests (tests/reports, tests/preprocessing/test_figures.py).
+    """
+
+    def no_sheets(study: object, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("hounsfield.reports.figures.draw", lambda view, names: {})
+        patch.setattr("hounsfield.training.sheets.draw_sheets", no_sheets)
+        yield
+
+
 @pytest.fixture(scope="session")
 def children() -> Iterator[Children]:
     """Where jobs run that do not come back."""

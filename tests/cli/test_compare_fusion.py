@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from folders import Answer
 
 SHORT = """--training.epochs 1 --model.settings.widths 4,8 --model.settings.blocks 1,1
@@ -12,6 +13,7 @@ SHORT = """--training.epochs 1 --model.settings.widths 4,8 --model.settings.bloc
 --data.min-per-class 0 --audit.near off --evaluation.resamples 100""".split()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_from_a_phantom_to_a_table(ask: Callable[..., Answer], tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     made = ask("phantom", "ct-lesion", data, *"--patients 30 --size 16 --slices 5".split())

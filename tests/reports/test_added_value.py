@@ -86,6 +86,7 @@ def test_a_task_without_a_model_of_the_table_tells_of_the_image_only() -> None:
     assert said.startswith("Adding the table")
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_the_report_has_the_section_where_there_is_a_table(view: View) -> None:
     assert "What the image adds" not in html.write(view, task_figures=()).read_text()
     made = found(cases(2.5, 0), cases(1.2, 1), cases(1.0, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,28 +11,20 @@ from hounsfield.errors import RunError
 from hounsfield.workflow import compare
 from hounsfield.workflow.arms import train_arms
 
-SHARED = {
-    "training.epochs": 1,
-    "training.batch": 64,
-    "training.precision": "fp32",
-    "training.memory_format": "contiguous",
-    "audit.near": "off",
-    "evaluation.resamples": 100,
-}
 
-
-def test_arms_share_the_split_and_are_kept(tmp_path: Path) -> None:
-    arms = {
-        name: SHARED | {"model.name": "simple-nn", "training.seed": seed}
-        for seed, name in enumerate(("one", "two"))
-    }
-    runs = train_arms("dataset:digits", arms, tmp_path / "out")
+@pytest.mark.usefixtures("no_pictures")
+def test_arms_share_the_split_and_are_kept(
+    tiny_data: Path, tiny_plan: dict[str, Any], tmp_path: Path
+) -> None:
+    shared = tiny_plan | {"training.epochs": 1}
+    arms = {name: shared | {"training.seed": seed} for seed, name in enumerate(("one", "two"))}
+    runs = train_arms(tiny_data, arms, tmp_path / "out")
     assert runs["one"].split.table.equals(runs["two"].split.table)
     assert len(compare(list(runs.values()))) > 0
     weights = [run.members[0].weights for run in runs.values()]
     before = [path.stat().st_mtime_ns for path in weights]
-    train_arms("dataset:digits", arms, tmp_path / "out")
+    train_arms(tiny_data, arms, tmp_path / "out")
     assert [path.stat().st_mtime_ns for path in weights] == before
-    arms["two"] = SHARED | {"model.name": "cnn"}
+    arms["two"] = shared | {"training.epochs": 2}
     with pytest.raises(RunError, match="a run of other values"):
-        train_arms("dataset:digits", arms, tmp_path / "out")
+        train_arms(tiny_data, arms, tmp_path / "out")
