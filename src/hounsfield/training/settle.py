@@ -56,11 +56,18 @@ def settle(
     table = TableSpec.fit(readable.select(training).cases, columns) if columns else None
     if table is not None:
         findings = (*findings, *_of_table(table, resolved, readable, training))
-    if any(resolved.choices[path].by == "default" for path in MEASURED):
+    if _speed_matters(resolved):
         tell("measuring speed", 0, None)
         resolved = amend(resolved, _speed(resolved, readable, (cache, training), table))
     ranges = Ranges.of(readable, cache, training)
     return Settled(resolved, readable, split, ranges, table, findings)
+
+
+def _speed_matters(resolved: Resolved) -> bool:
+    """Whether a way to compute is open, or a budget was asked for that bounds open epochs."""
+    by = {path: choice.by for path, choice in resolved.choices.items()}
+    bounded = by["training.budget"] == "user" and by["training.epochs"] != "user"
+    return bounded or any(by[path] == "default" for path in MEASURED)
 
 
 def _of_table(

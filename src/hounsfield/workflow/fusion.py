@@ -151,8 +151,8 @@ def _budget(asked: Mapping[str, Any], wanted: Wanted, watch: Watch) -> float:
         f"{round(networks * minutes, 2):g} min in all, besides reading, preparing and evaluating "
         "(--budget MINUTES sets the sum, --arms chooses some)"
     )
-    if {"training.precision", "training.memory_format"} <= asked.keys():
-        watch.say("precision and memory format are given: no speed is measured to keep the budget")
+    if "training.epochs" in asked:
+        watch.say("training.epochs is given: each network learns for as long as that takes")
     if not wanted.weights and "resnet50" in wanted.arms:
         watch.say("resnet50 learns from scratch: --weights FILE or --weights hub gives it more")
     return float(minutes)
