@@ -115,7 +115,7 @@ def _checked(asked: Mapping[str, Any]) -> dict[str, Any]:
     from hounsfield.plan.asked import from_paths
     from hounsfield.plan.check import check_asked
 
-    checked = {"task.name": "classification"} | from_paths(asked)
+    checked = from_paths(asked)
     check_asked(checked)
     refused = [name for name in checked if name.startswith("data.") and name not in OWN]
     if int(checked.get("training.folds", 1)) > 1:
@@ -136,7 +136,8 @@ def _study_catalog(whole: Catalog, asked: dict[str, Any], settings: LeaveOut, ou
     from hounsfield.plan.split import labelled
 
     task, task_settings, usable = labelled(kept(whole, settings.keep), asked)
-    if task.NAME != "classification" or getattr(task_settings, "multilabel", False):
+    one_class = task.kind_of_outputs(task_settings) == "classes"
+    if not (one_class and task.output_names(task_settings)):
         raise UsageError(
             "leaving sources out needs one class a case",
             remedy="choose the annotation with --task.target",
@@ -151,7 +152,7 @@ def _truths(study: Catalog, asked: dict[str, Any]) -> tuple[list[str], tuple[str
     from hounsfield.plan.split import labelled
 
     task, settings, usable = labelled(study, asked)
-    return task.strata(usable, settings), tuple(getattr(settings, "classes", ()))
+    return task.strata(usable, settings), task.output_names(settings)
 
 
 def _train(
