@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image as Picture
 from spoiling import changed_weights
 
 from hounsfield import workflow
@@ -17,11 +19,10 @@ from hounsfield.bundle import export as exporting
 from hounsfield.bundle.manifest import read_manifest
 from hounsfield.bundle.references import COUNT, References
 from hounsfield.errors import InputError, RunError, UsageError
+from hounsfield.plan.schema import Plan
+from hounsfield.run import Run
 from hounsfield.tasks import load as load_task
 from hounsfield.training.study import Study
-
-if TYPE_CHECKING:
-    from hounsfield.run import Run
 
 
 def table(folder: Path, name: str = "predictions.csv") -> pl.DataFrame:
@@ -62,6 +63,8 @@ def test_what_is_in_it(whole_bundle: Path, tiny_run: Run) -> None:
     speeds = [one.images_per_second for one in manifest.variants]
     assert speeds == sorted(speeds, reverse=True)
     page = (whole_bundle / "INTENDED_USE.md").read_text()
+    assert "a probability for each of 0 and 1" in page
+    assert f"called 1 from a probability of {tiny_run.calibration.thresholds[0]:.3g} on" in page
     assert "not a medical device" in page
     assert "no patient's picture" in page
     first = manifest.use.scores[0]
@@ -110,6 +113,34 @@ def test_another_network_is_refused(
     with pytest.raises(RunError, match=r"onnxruntime differs from PyTorch by [\d.e-]+, above"):
         workflow.export(tiny_run, tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+def test_a_bundle_is_not_exported_again(whole_bundle: Path) -> None:
+    with pytest.raises(UsageError, match="is a bundle already"):
+        workflow.export(whole_bundle)
+
+
+@pytest.mark.usefixtures("exported")
+def test_the_label_map_travels(tiny_run: Run, tmp_path: Path) -> None:
+    """New images in folders named otherwise get the run's labels."""
+    run = Run(shutil.copytree(tiny_run.path, tmp_path / "run"))
+    names = tmp_path / "names.csv"
+    names.write_text("old,new\nwell,0\nill,1\n")
+    plan = run.resolved.plan.model_dump(mode="json")
+    plan["data"]["label_map"] = str(names)
+    resolved = replace(run.resolved, plan=Plan.model_validate(plan))
+    run.save_plan({"data.label_map": str(names)}, resolved)
+    made = workflow.export(run, tmp_path / "bundle").path
+    names.unlink()
+    grey = np.full((12, 12), 100, np.uint8)
+    for label in ("well", "ill", "other"):
+        (tmp_path / "new" / label).mkdir(parents=True)
+        for i in range(2):
+            Picture.fromarray(grey + i).save(tmp_path / "new" / label / f"{i}.png")
+    workflow.predict(made, tmp_path / "new", tmp_path / "out", keep_ids=True)
+    found = pl.read_csv(tmp_path / "out/predictions.csv", schema_overrides={"label": pl.String})
+    told = {str(one["image"]).split("/")[0]: one["label"] for one in found.to_dicts()}
+    assert told == {"well": "0", "ill": "1", "other": ""}
 
 
 def test_a_folder_in_use_is_kept(tiny_run: Run, whole_bundle: Path) -> None:

@@ -30,11 +30,11 @@ SPEC = TableSpec(
 )
 ROWS = torch.tensor([[0.5, 0.0, 1.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 2.0], [2.0, 0.0, 1.0]])
 CASES: dict[str, dict[str, Any]] = {
-    "two members, mirrored and moved": {"members": 2, "mirror": True, "views": 3},
-    "late fusion, each image by itself": {
+    "late fusion, two members, mirrored, each image by itself": {
         "fusion": "late",
-        "depth": 3,
+        "depth": 2,
         "members": 2,
+        "mirror": True,
         "normalise": "image",
     },
     "attention with a table, two channels": {
@@ -43,7 +43,7 @@ CASES: dict[str, dict[str, Any]] = {
         "table": SPEC,
         "channels": 2,
     },
-    "volume, moved": {"fusion": "volume", "depth": 8, "views": 2},
+    "volume, moved twice": {"fusion": "volume", "depth": 8, "views": 3},
 }
 
 

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spoiling import changed_weights
 
+from hounsfield import workflow
 from hounsfield.bundle import opened, runtimes
-from hounsfield.bundle.manifest import read_manifest
+from hounsfield.bundle.manifest import read_manifest, seal_of
 from hounsfield.bundle.opened import Bundle, computing
 from hounsfield.bundle.references import References
 from hounsfield.errors import HounsfieldError, MissingExtraError, RunError, UsageError
@@ -108,6 +109,15 @@ def test_absurd_values_are_refused(bundle: Path, told: Tell, path: str, value: o
         use(bundle)
 
 
+def resealed(text: bytes) -> bytes:
+    """With the seal that belongs to it, where it is still JSON."""
+    try:
+        said = json.loads(text)
+        return json.dumps(said | {"sha256": seal_of(said)}).encode()
+    except (ValueError, TypeError):
+        return text
+
+
 @given(cut=st.integers(0, 4000), byte=st.integers(0, 255))
 def test_mutated_manifests_end_in_our_error(whole_bundle: Path, cut: int, byte: int) -> None:
     import tempfile
@@ -116,11 +126,29 @@ def test_mutated_manifests_end_in_our_error(whole_bundle: Path, cut: int, byte: 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "bundle.json"
         for spoilt in (text[:cut], text[:cut] + bytes([byte]) + text[cut + 1 :]):
-            path.write_bytes(spoilt)
+            path.write_bytes(resealed(spoilt))
             try:
                 read_manifest(Path(folder))
             except HounsfieldError:
                 continue
+
+
+def test_what_was_changed_by_hand_is_refused(bundle: Path, told: Tell) -> None:
+    """A threshold, a temperature or the order of labels: no reference case would tell."""
+    told("settings/smoothing", 0.0)  # with the seal that belongs to it
+    assert use(bundle) < 1e-6
+    text = (bundle / "bundle.json").read_text()
+    (bundle / "bundle.json").write_text(text.replace('["0", "1"]', '["1", "0"]'))
+    with pytest.raises(RunError, match=r"changed after the export: its SHA-256 differs"):
+        use(bundle)
+    (bundle / "bundle.json").write_text(json.dumps(json.loads(text), indent=3))
+    assert use(bundle) < 1e-6
+
+
+def test_a_bundle_without_its_first_file_is_still_one(bundle: Path) -> None:
+    (bundle / "bundle.json").unlink()
+    with pytest.raises(RunError, match=r"there is no bundle\.json in it"):
+        workflow.predict(bundle, bundle, bundle / "out")
 
 
 def test_deep_nesting_is_refused(bundle: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image as Picture
 
 from hounsfield import workflow
+from hounsfield.bundle.references import References
 from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.tasks import TASKS, load
 from hounsfield.tasks.contract import Exportable
@@ -63,20 +64,18 @@ for task in sys.argv[6:]:
 here = [name for name in BLOCKED if name in sys.modules]
 assert not here, here
 """
-EXPORT = """
+QUANTISE = """
 from pathlib import Path
 
-from hounsfield import workflow
-from hounsfield.bundle import export, int8, speed
+import numpy as np
+from hounsfield.bundle.int8 import quantised
 
-int8.MOST_CHANGE, speed.SECONDS = 1.0, 0.0
-onnx = Path(sys.argv[5]).read_bytes()
-export.as_onnx = lambda *_: onnx
-made = workflow.export(sys.argv[3], sys.argv[4], int8=True)
+onnx, images = Path(sys.argv[3]).read_bytes(), np.load(sys.argv[4])
+xml, weights = quantised(onnx, ((image[None], None) for image in images), len(images))
 import nncf, openvino  # both are in use
 from openvino.tools import ovc
 
-assert made.manifest.quantised is not None
+assert b"FakeQuantize" in xml
 assert "openvino_telemetry.main" not in sys.modules
 """
 
@@ -110,9 +109,20 @@ def test_needs_no_torch_and_opens_no_connection(
     assert pl.read_csv(tmp_path / "out/predictions.csv").height == 130
 
 
-def test_exporting_in_8_bits_tells_nobody(tiny_run: Run, exported: Path, tmp_path: Path) -> None:
+def test_quantising_tells_nobody(whole_bundle: Path, tmp_path: Path) -> None:
     """OpenVINO and NNCF would report their use, OpenVINO at its import."""
-    assert alone(EXPORT, "free", tmp_path, tiny_run.path, tmp_path / "bundle", exported) == ""
+    found = References.from_bytes((whole_bundle / "references.safetensors").read_bytes())
+    np.save(tmp_path / "images.npy", found.prepared)
+    onnx = whole_bundle / "model.onnx"
+    assert alone(QUANTISE, "free", tmp_path, onnx, tmp_path / "images.npy") == ""
+
+
+@pytest.mark.usefixtures("exported")
+def test_8_bits(tiny_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hounsfield.bundle.int8.MOST_CHANGE", 1.0)
+    made = workflow.export(tiny_run, tmp_path / "bundle", int8=True).manifest
+    assert made.quantised is not None
+    assert {one.precision for one in made.variants} == {"fp32", "int8"}
     found = workflow.predict(tmp_path / "bundle", pictures(tmp_path, 3), tmp_path / "out")
     whole = workflow.predict(
         tmp_path / "bundle", tmp_path / "pictures", tmp_path / "fp32", precision="fp32"

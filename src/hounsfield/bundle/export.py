@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from hounsfield.bundle.manifest import (
     Quantised,
     Variant,
     fingerprint_of,
+    sealed,
 )
 from hounsfield.bundle.opened import outputs_of
 from hounsfield.bundle.references import References
@@ -42,10 +43,14 @@ PACKAGES = ("onnx", "onnxruntime", "openvino", "nncf")
 
 @dataclass(frozen=True)
 class Wish:
-    """What is asked of an export: 8 bits too; the run's own test pictures as reference cases."""
+    """What is asked of an export: 8 bits too; the run's own test pictures as reference cases.
+
+    `label_map` gives labels of new images their names in the run.
+    """
 
     int8: bool = False
     patients: bool = False
+    label_map: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def needs_images(self) -> bool:
@@ -91,7 +96,7 @@ def export(study: Study, of: IntendedUse, out: Path, wish: Wish, watch: Watch) -
         manifest, contents = _made(study, of, wish, watch)
         for name, content in contents.items():
             (folder / name).write_bytes(content)
-        (folder / MANIFEST).write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
+        (folder / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
     return manifest
 
 
@@ -273,6 +278,7 @@ def _manifest(study: Study, of: IntendedUse, made: Made, wish: Wish) -> Manifest
         ),
         preprocessing=plan.preprocessing,
         table=study.run.table,
+        label_map=dict(wish.label_map),
         calibration=study.run.calibration,
         learned=study.run.fingerprint,
         ranges=_ranges(study),

@@ -28,6 +28,7 @@ from hounsfield.tasks.contract import Calibration
 
 VERSION = 1
 MANIFEST = "bundle.json"
+SEAL = "sha256"  # in bundle.json, of all else in it
 LARGEST_MANIFEST = 4 << 20  # bytes
 LARGEST_FILE = 4 << 30  # bytes of one file that is read whole
 LARGEST_INPUT = 1 << 28  # values of one prepared case: 1 GB
@@ -110,6 +111,7 @@ class Manifest(Part):
     network: Network
     preprocessing: Preprocessing
     table: TableSpec | None
+    label_map: dict[str, str | None] = {}  # a new image's label -> ours; None drops it
     calibration: Calibration
     learned: Fingerprint
     ranges: Ranges
@@ -142,27 +144,39 @@ class Manifest(Part):
 
 def is_bundle(path: str | Path) -> bool:
     """Does a path name a bundle, sound or not?"""
-    return (Path(path) / MANIFEST).is_file()
+    return any((Path(path) / name).is_file() for name in (MANIFEST, "references.safetensors"))
+
+
+def sealed(manifest: Manifest) -> str:
+    """bundle.json's text, which ends with the SHA-256 of all that it says."""
+    said = json.loads(manifest.model_dump_json())
+    return json.dumps(said | {SEAL: seal_of(said)}, indent=1, ensure_ascii=False)
+
+
+def seal_of(said: Mapping[str, Any]) -> str:
+    """SHA-256 of what bundle.json says, however it is laid out."""
+    text = json.dumps({name: said[name] for name in said if name != SEAL}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def read_manifest(folder: Path) -> Manifest:
     """bundle.json of a bundle.
 
     Raises:
-        RunError: there is none, it is damaged, absurd, or of a newer hounsfield.
+        RunError: there is none, it is damaged, changed, absurd, or of a newer hounsfield.
     """
     path = folder / MANIFEST
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise damaged(path, f"has {path.stat().st_size:,} bytes")
-        text = path.read_bytes()
-        version = json.loads(text).get("version")
+        said = json.loads(path.read_bytes())
+        version = said.get("version")
     except FileNotFoundError:
         raise RunError(
-            "is no bundle",
+            f"there is no {MANIFEST} in it" if is_bundle(folder) else "is no bundle",
             file=folder,
             expected="a folder that `hounsfield export RUN` wrote",
-            remedy="check the path",
+            remedy="check the path, or copy the whole folder again",
         ) from None
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise damaged(path, "cannot be read") from error
@@ -173,8 +187,11 @@ def read_manifest(folder: Path) -> Manifest:
             expected=f"format {VERSION} or older",
             remedy="pip install --upgrade hounsfield",
         )
+    seal = said.pop(SEAL, None)
     try:
-        manifest = Manifest.model_validate_json(text)
+        if seal != seal_of(said):
+            raise damaged(path, "was changed after the export: its SHA-256 differs")
+        manifest = Manifest.model_validate_json(json.dumps(said))
     except (ValidationError, RecursionError) as error:
         raise damaged(path, _first(error)) from error
     size = 1

@@ -37,7 +37,11 @@ def page(manifest: Manifest) -> str:
             "",
             use.headline,
             "",
-            "## What it must not be used for",
+            "## What it is for",
+            "",
+            _purpose(manifest),
+            "",
+            "## What it must not be used for, and what is not known of it",
             "",
             *(f"- {sentence}" for sentence in use.limits),
             "",
@@ -53,7 +57,8 @@ def page(manifest: Manifest) -> str:
             "",
             "## How it decides",
             "",
-            *(f"- {reason}" for reason in manifest.calibration.reasons or ("by the largest",)),
+            *(f"- {sentence}" for sentence in _decisions(manifest)),
+            *(f"- {reason}" for reason in manifest.calibration.reasons),
             "",
             "## What is in this folder",
             "",
@@ -66,6 +71,32 @@ def page(manifest: Manifest) -> str:
             "",
         ]
     )
+
+
+def _purpose(manifest: Manifest) -> str:
+    """What it is asked, what it answers, and by whom that may be used."""
+    labels = numbers.listed(list(manifest.labels), 20)
+    answer = f"a probability for each of {labels}" if labels else "a number"
+    asked = "an image"
+    if manifest.table is not None:
+        columns = numbers.listed([column.name for column in manifest.table.columns], 20)
+        asked = f"an image with a row of a table (columns {columns})"
+    return (
+        f"It is given {asked}, and answers with {answer}. It is for research, and for measuring "
+        "on images of your own how good it is there, before anyone relies on it."
+    )
+
+
+def _decisions(manifest: Manifest) -> list[str]:
+    """How probabilities become names, and which answers not to trust."""
+    thresholds, labels = manifest.calibration.thresholds, manifest.labels
+    named = labels[1:] if len(labels) == 2 and len(thresholds) == 1 else labels
+    pairs = zip(named, thresholds, strict=True) if len(named) == len(thresholds) else ()
+    return [
+        *(f"A case is called {name} from a probability of {at:.3g} on." for name, at in pairs),
+        "A case that is unlike the training images is marked in the column `unlike` of "
+        "predictions.csv, with the reason: do not trust its answer.",
+    ]
 
 
 def _row(row: facts.Row) -> str:
@@ -94,6 +125,6 @@ def _references(manifest: Manifest) -> str:
 
 def _way(variant: Variant) -> str:
     return (
-        f"{variant.runtime} {variant.precision}, {variant.images_per_second:.1f} images/s in "
+        f"{variant.runtime} {variant.precision}, {variant.images_per_second:,.1f} images/s in "
         f"batches of {variant.batch} on {numbers.count(variant.threads, 'thread')}"
     )

@@ -36,7 +36,7 @@ def export(
         watch.say(f"warning: {note}")
     for way in made.manifest.variants:
         watch.say(
-            f"{way.runtime} {way.precision}: {way.images_per_second:.1f} images/s, at most "
+            f"{way.runtime} {way.precision}: {way.images_per_second:,.1f} images/s, at most "
             f"{way.difference:.1g} from PyTorch's answers"
         )
     watch.say(str(made.path))

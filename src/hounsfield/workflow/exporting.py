@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from hounsfield.errors import InputError
+from hounsfield.errors import InputError, UsageError
 from hounsfield.progress import SILENT, Watch
-from hounsfield.workflow.data import Data, beside_run, catalog_of, noticed, tell
+from hounsfield.workflow.data import Data, beside_run, catalog_of, is_catalog, noticed, tell
 
 if TYPE_CHECKING:
     from hounsfield.bundle.manifest import Manifest
     from hounsfield.bundle.opened import Bundle, Computing
     from hounsfield.bundle.predicting import Answered
     from hounsfield.catalog import Catalog
+    from hounsfield.run import Run
     from hounsfield.tasks.contract import Calibration
 
 LEFT_OUT = "left_out.csv"  # beside predictions.csv, where a case could not be read
@@ -50,16 +53,19 @@ def export(
     """
     from hounsfield.bundle.export import Wish, check_exportable
     from hounsfield.bundle.export import export as write
+    from hounsfield.bundle.manifest import is_bundle
     from hounsfield.bundle.use import intended_use
     from hounsfield.training.study import Study
     from hounsfield.workflow.measuring import _trained, view_of
     from hounsfield.workflow.training import study_of
 
+    if is_bundle(Path(run)):
+        raise UsageError("is a bundle already", file=Path(run), remedy="name the run's folder")
     opened = _trained(run)
     light = Study.of(opened, None)
     check_exportable(light)
     target = Path(out) if out is not None else opened.path.with_name(f"{opened.path.name}.bundle")
-    wish = Wish(int8=int8, patients=patients)
+    wish = Wish(int8=int8, patients=patients, label_map=_label_map(opened))
     with watch.stage("export"):
         study = study_of(opened, watch) if wish.needs_images else light
         manifest = write(study, intended_use(view_of(light, "test")), target, wish, watch)
@@ -93,7 +99,7 @@ def predict_with_bundle(
     opened = Bundle.open(Path(bundle))
     with ThreadPoolExecutor(1, "start") as pool:
         starting = pool.submit(computing, opened, threads, precision=precision)
-        catalog = catalog_of(paths, beside_run(out), watch, keep_ids=keep_ids)
+        catalog = _catalog(opened, paths, out, keep_ids, watch)
         tell(noticed(catalog), watch)
         check_fit(opened, catalog)
         started = starting.result()
@@ -102,6 +108,30 @@ def predict_with_bundle(
     found = answered(started, catalog, threads, lambda done, of: watch.tell("predicting", done, of))
     _tell_left_out(found, catalog, out, watch)
     return _written(opened, found, catalog, out), opened.manifest.calibration
+
+
+def _label_map(run: Run) -> Mapping[str, str | None]:
+    """What the run was told to call labels of other names.
+
+    Raises:
+        InputError: the file that told it is gone or damaged.
+    """
+    from hounsfield.catalog.scan import read_label_map
+
+    path = run.resolved.plan.data.label_map
+    return read_label_map(path) if path else {}
+
+
+def _catalog(
+    opened: Bundle, paths: Sequence[Data], out: Path, keep_ids: bool, watch: Watch
+) -> Catalog:
+    """The catalog that the images are, or one indexed from them with the bundle's label map."""
+    known = opened.manifest.label_map
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "labels.yaml" if known and not is_catalog(paths) else None
+        if file is not None:
+            file.write_text(json.dumps(known), encoding="utf-8")  # JSON is YAML
+        return catalog_of(paths, beside_run(out), watch, keep_ids=keep_ids, label_map=file)
 
 
 def _told(started: Computing) -> list[str]:
