@@ -10,7 +10,7 @@ from folders import Answer
 
 SHORT = """--training.epochs 1 --model.settings.widths 4,8 --model.settings.blocks 1,1
 --training.precision fp32 --training.memory-format contiguous --training.threads 1
---data.min-per-class 0 --audit.near off --evaluation.resamples 100""".split()
+--model.settings.stem-stride 1 --data.min-per-class 0 --audit.near off --evaluation.resamples 100""".split()
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -24,7 +24,7 @@ def test_from_a_phantom_to_a_table(ask: Callable[..., Answer], tmp_path: Path) -
     lines = told.out.splitlines()
     assert lines[0].startswith("2 networks, 2 min of training each at most: 4 min in all")
     assert "Minus three-channel, on the same cases, with 95 % intervals" in told.out
-    assert "late: f0-s0: the slices weigh" in told.out
+    assert "late: The slices weigh" in told.out
     assert lines[-1] == str(out / "comparison.html")
     names = {path.name for path in out.iterdir() if path.suffix != ".catalog"}
     assert names == {

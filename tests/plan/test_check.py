@@ -76,6 +76,7 @@ def test_cases_of_different_inputs_are_refused(tmp_path: Path) -> None:
         ({"model.weights": "gone.safetensors"}, InputError, "gone.safetensors: there is no such"),
         ({"model.name": "resnet81"}, UsageError, "resnet18"),
         ({"task.name": "clasification"}, UsageError, "classification"),
+        ({"task.name": "classification", "model.settings.dept": 2}, UsageError, "cnn has no sett"),
         ({"training.device": "mps"}, UsageError, "--training.device cpu"),
         ({"training.device": "cuda"}, UsageError, "--training.device cpu"),
     ],

@@ -138,8 +138,10 @@ def test_late_fusion_carries_weights_of_the_validation_part(
         assert stored.sum() == pytest.approx(1, abs=1e-5)
         assert np.ptp(stored) > 1e-3  # no longer even
         assert "fitted on 6 validation cases" in told["reason"]
-        assert any("the slices weigh" in note for note in study[name].notes)
+        (note,) = [note for note in study[name].notes if note.startswith("The slices weigh")]
+        assert note + "." in Run(out / name).report().read_text()
     assert "slice_weights" not in Run(out / "early").state
+    assert "slices weigh" not in Run(out / "early").report().read_text()
 
 
 def test_the_table_holds_intervals_time_and_size(everything: tuple[Path, Study]) -> None:

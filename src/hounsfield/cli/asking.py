@@ -75,8 +75,8 @@ def _given(flags: Any) -> Iterator[tuple[str, Any]]:
         for field in fields(section) if section is not None else ():
             value = getattr(section, field.name)
             if isinstance(value, dict):
-                for key, word in value.items():
-                    yield f"{name}.{field.name}.{key}", _listed(word)
+                for key, word in value.items():  # stem-stride, as all flags are written
+                    yield f"{name}.{field.name}.{key.replace('-', '_')}", _listed(word)
             elif value is not None:
                 yield f"{name}.{field.name}", apart(value)
 

@@ -99,7 +99,7 @@ def _check(design: Design, kind: Network[Any]) -> None:
     if design.fusion == "volume" and 3 not in kind.dimensions:
         raise UsageError(
             f"{design.name} takes pictures, model.fusion is volume",
-            expected="a 3-D network, e.g. --model.name cnn-3d",
+            expected="a 3-D network, e.g. --model.name cnn",
             remedy="or another fusion: channels, late, late-each or attention",
         )
     if design.fusion != "volume" and 2 not in kind.dimensions:

@@ -19,12 +19,12 @@ def check_asked(asked: Asked) -> None:
         UsageError: no such task, network, setting of it or device.
         InputError: no such weights file, none in the cache, or none on the hub.
     """
+    name = asked.get("model.name")
     if "task.name" in asked:
-        load_task(asked["task.name"])
-    if "model.name" in asked:
-        network = load_network(asked["model.name"])
+        name = name or load_task(asked["task.name"]).NETWORK
+    if name:
         given = under(asked, "model.settings.")
-        typed(network.Settings, given, "model.settings", asked["model.name"])
+        typed(load_network(name).Settings, given, "model.settings", name)
     if "training.device" in asked:
         check_device(asked["training.device"])
     if weights := asked.get("model.weights", ""):

@@ -99,6 +99,7 @@ def _direction(found: Difference) -> int:
 
 
 def _sentence(what: str, found: Difference, higher_is_better: bool) -> str:
+    """What adding changes between networks that were trained, each with its own chance."""
     start = f"Adding {what}"
     if np.isnan((found.difference, found.low, found.high)).any():
         return f"{start} cannot be judged: {found.title} cannot be computed ({found.note})."
@@ -112,8 +113,8 @@ def _sentence(what: str, found: Difference, higher_is_better: bool) -> str:
         ends = sorted((abs(found.low), abs(found.high)))
         size, low, high = (numbers.plain(x, places) for x in (abs(found.difference), *ends))
         told = f"{'raises' if up else 'lowers'} {found.title} by {size} (95 % interval {low} to "
-        told += f"{high})"
-        told += "" if up == higher_is_better else ": it does harm here"
+        told += f"{high}, which leaves out the chance of training)"
+        told += "" if up == higher_is_better else ": no gain is shown, and harm is not either"
     weak = "" if found.reliable else f" Unreliable: {found.note}."
     return f"{start} {told}.{weak}"
 

@@ -105,6 +105,7 @@ def contents(view: View) -> dict[str, Any]:
         "key_values": method.key_values(view.resolved),
         "values": method.values(view.resolved),
         "pretrained": method.pretrained(run),
+        "slices": method.slices(run),
         "calibration": method.calibration(run),
         "cautions": cautions,
         "overall": [line(e, told=cautions) for e in evaluation.overall()],

@@ -87,6 +87,17 @@ def pretrained(run: Run) -> str:
     return f"{told}. Fresh are {', '.join(fresh[:FEW])}{more}."
 
 
+def slices(run: Run) -> list[str]:
+    """How much each slice weighs in a late fusion, a sentence a network; none for another run."""
+    told = run.state.get("slice_weights", {})
+    several = len(told) > 1
+    return [
+        f"{f'{member}: the' if several else 'The'} slices weigh "
+        f"{', '.join(f'{weight:.2f}' for weight in one['weights'])} ({one['reason']})"
+        for member, one in told.items()
+    ]
+
+
 def commands(run: Run) -> list[str]:
     """The command lines that make the run again."""
     return [

@@ -249,11 +249,10 @@ def _measured(name: str, runs: Mapping[str, Run], watch: Watch) -> Arm:
 
 def _notes(run: Run) -> Sequence[str]:
     """Where the weights came from, of the network and of its slices."""
+    from hounsfield.reports.method import slices
+
     said = [str(run.state["pretrained"])] if "pretrained" in run.state else []
-    for member, told in run.state.get("slice_weights", {}).items():
-        weights = ", ".join(f"{one:.2f}" for one in told["weights"])
-        said.append(f"{member}: the slices weigh {weights} ({told['reason']})")
-    return said
+    return [*said, *slices(run)]
 
 
 def _write_csv(run: Run, path: Path) -> None:
