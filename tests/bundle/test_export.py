@@ -16,7 +16,8 @@ from spoiling import changed_weights
 
 from hounsfield import workflow
 from hounsfield.bundle import export as exporting
-from hounsfield.bundle.manifest import read_manifest
+from hounsfield.bundle import int8
+from hounsfield.bundle.manifest import Quantised, read_manifest
 from hounsfield.bundle.references import COUNT, References
 from hounsfield.errors import InputError, RunError, UsageError
 from hounsfield.plan.schema import Plan
@@ -113,6 +114,28 @@ def test_another_network_is_refused(
     with pytest.raises(RunError, match=r"onnxruntime differs from PyTorch by [\d.e-]+, above"):
         workflow.export(tiny_run, tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.usefixtures("exported")
+@pytest.mark.parametrize(("after", "kept"), [(0.8985, True), (0.8975, False), (0.9025, False)])
+def test_8_bits_are_kept_where_the_metric_stays(
+    tiny_run: Run,
+    whole_bundle: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    after: float,
+    kept: bool,
+) -> None:
+    """A change of 0.002 is too much, also for the better."""
+    files = tuple((whole_bundle / name).read_bytes() for name in ("model.xml", "model.bin"))
+    found = Quantised(metric="AUROC", cases=30, before=0.9, after=after, calibrated_on=0)
+    monkeypatch.setattr(int8, "quantised", lambda *_: files)
+    monkeypatch.setattr(int8, "change", lambda *_: found)
+    made = workflow.export(tiny_run, tmp_path / "bundle", int8=True)
+    assert (made.path / "int8.xml").exists() is kept
+    assert ("int8" in {one.precision for one in made.manifest.variants}) is kept
+    told = f"AUROC of 30 validation cases goes from 0.9000 to {after:.4f}"
+    assert any(told in note for note in made.manifest.notes) is not kept
 
 
 def test_a_bundle_is_not_exported_again(whole_bundle: Path) -> None:
