@@ -11,6 +11,7 @@ from hounsfield.audit.source_probe import (
     Probed,
     border,
     lung_cells,
+    probe_looks,
     probe_sources,
     shrunk,
 )
@@ -56,6 +57,39 @@ def test_a_mark_within_the_lungs_is_told_from_whole_pictures_alone() -> None:
 def test_sources_that_look_alike_are_not_told_although_classes_differ() -> None:
     found = probe_sources(probed(0.0, np.s_[0:1, 0:1]), LUNGS)
     assert not any(probe.told for probe in found)
+
+
+CORNER = np.zeros((SIDE, SIDE), np.bool_)
+CORNER[:4, :4] = True
+
+
+def noise(seed: int, west: int, east: int) -> Probed:
+    """A few patterns in any strength, as brightness and frames are; sources by chance."""
+    rng = np.random.default_rng(seed)
+    cases = west + east
+    strengths, patterns = rng.normal(size=(cases, 3)), rng.normal(size=(3, SIDE * SIDE))
+    small = (strengths @ patterns).reshape(-1, SIDE, SIDE).astype(np.float32)
+    source = np.array(["west"] * west + ["east"] * east)
+    return Probed(small, np.full(cases, "ill"), source, np.arange(cases))
+
+
+@pytest.mark.parametrize(("west", "east"), [(24, 24), (12, 48)])
+def test_of_noise_the_probe_says_one_half_and_rarely_more(west: int, east: int) -> None:
+    found = [probe_looks(noise(s, west, east), {"": CORNER}, s)[0].auroc for s in range(25)]
+    assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.03)
+    assert sum(one.low > 0.5 for one in found) <= 2
+    assert sum(one.high < 0.5 for one in found) <= 2
+
+
+def test_patients_of_many_pictures_do_not_hide_what_is_told() -> None:
+    """Folds hold the sources in other shares: a place counts both sources the same."""
+    rng = np.random.default_rng(2)
+    group = np.repeat(np.arange(40), rng.integers(1, 12, 40))
+    source = np.where(group % 2, "west", "east")
+    small = rng.normal(0, 1, (len(group), SIDE, SIDE)).astype(np.float32)
+    small[source == "west"] += 1
+    told = probe_looks(Probed(small, np.full(len(group), "ill"), source, group), {"": CORNER})
+    assert told[0].auroc.value > 0.995
 
 
 def test_copies_of_one_patient_do_not_help() -> None:

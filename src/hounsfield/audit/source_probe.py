@@ -6,6 +6,10 @@ stand for the source (the idea of Maguolo and Nanni 2021, who blacked out the lu
 
 All pictures lose the same cells: the outline of each one's own lungs would tell the source again,
 by who drew it and how old the patient is.
+
+Each score counts by its place within its own fold: the folds' regressions differ in their
+constants, which pooled scores of one order would mix. And as folds share most of what they were
+trained on, the intervals are widened (Nadeau and Bengio, Machine Learning 2003).
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hounsfield.catalog.findings import counted
-from hounsfield.evaluation.estimate import estimates
+from hounsfield.evaluation.estimate import Estimate, estimates
 from hounsfield.evaluation.sources import Probe
 from hounsfield.metrics import metric
 from hounsfield.metrics.contract import Cases
@@ -31,6 +35,7 @@ COVERED = 0.05  # a cell that the lungs of more than this share reach is blanked
 FOLDS = 5
 FEWEST = 10  # patients of a source
 STRENGTH = 0.01  # of the regression: few pictures, many values
+WIDER = (1 + FOLDS / (FOLDS - 1)) ** 0.5  # intervals of what folds with common training found
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +156,11 @@ def _probe(
 ) -> Probe:
     names, truth = np.unique(probed.source[rows], return_inverse=True)
     group = probed.group[rows]
-    chances = _out_of_fold(probed.small[rows][:, kept], truth, group, seed)
+    places, called = _out_of_fold(probed.small[rows][:, kept], truth, group, seed)
     classes = tuple(map(str, names))
-    cases = Cases(truth.astype(np.int64), chances, chances.argmax(1), classes, group)
-    auroc, accuracy = estimates([metric("auroc"), metric("balanced_accuracy")], cases)
+    cases = Cases(truth.astype(np.int64), places, called, classes, group)
+    found = estimates([metric("auroc"), metric("balanced_accuracy")], cases)
+    auroc, accuracy = map(_widened, found)
     look, class_name = what
     return Probe(
         look=look,
@@ -166,17 +172,25 @@ def _probe(
     )
 
 
+def _widened(found: Estimate) -> Estimate:
+    """Folds that share training cases err together: pooled, they scatter more than they show."""
+    low = found.value - WIDER * (found.value - found.low)
+    high = found.value + WIDER * (found.high - found.value)
+    return found.model_copy(update={"low": max(low, 0.0), "high": min(high, 1.0)})
+
+
 def _out_of_fold(
     values: NDArray[np.float32], truth: NDArray[np.int64], group: NDArray[np.int64], seed: int
-) -> NDArray[np.float64]:
-    """(N, K) probabilities of each row by a regression that saw neither it nor its group."""
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(N, K) places within each fold and (N,) sources called; no row's group was trained on."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = np.zeros((len(truth), int(truth.max()) + 1))
+    places = np.zeros((len(truth), int(truth.max()) + 1))
+    called = np.zeros(len(truth), np.int64)
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for train, test in folds.split(values, truth, group):
         # Rare and common sources weigh the same: what guesses the commonest is at chance.
@@ -185,5 +199,21 @@ def _out_of_fold(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # near enough, and regularised
             model.fit(values[train], truth[train])
-        found[test[:, None], model.classes_[None]] = model.predict_proba(values[test])
-    return found
+        chances = np.zeros((len(test), places.shape[1]))
+        chances[:, model.classes_] = model.predict_proba(values[test])
+        places[test], called[test] = _places(chances, truth[test]), chances.argmax(1)
+    return places, called
+
+
+def _places(chances: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(N, K) the place of each chance among the fold's, 0 to 1, ties in the middle.
+
+    A source weighs as much as all the others, however few of its pictures are in the fold.
+    """
+    places = np.zeros_like(chances)
+    for k, mine in enumerate(chances.T):
+        sides = [side for side in (mine[truth == k], mine[truth != k]) if len(side)]
+        for side in map(np.sort, sides):
+            below = np.searchsorted(side, mine, "left") + np.searchsorted(side, mine, "right")
+            places[:, k] += below / (2 * len(side) * len(sides))
+    return places
