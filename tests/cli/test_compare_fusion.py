@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from folders import Answer
 
-SHORT = """--training.epochs 1 --model.settings.widths 4,8 --model.settings.blocks 1,1
+SHORT = """--training.epochs 1 --model.settings.widths [8] --model.settings.blocks 1,
 --training.precision fp32 --training.memory-format contiguous --training.threads 1
---model.settings.stem-stride 1 --data.min-per-class 0 --audit.near off --evaluation.resamples 100""".split()
+--model.settings.stem-stride 1 --data.min-per-class 0 --audit.near off
+--evaluation.resamples 100""".split()
 
 
 @pytest.mark.usefixtures("no_pictures")

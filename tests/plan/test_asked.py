@@ -101,6 +101,7 @@ def test_a_misspelt_flag_suggests_the_right_one(
         (["--training.epochs", "many"], "epochs"),
         (["--model.name", "resnet81"], "resnet18"),
         (["--model.settings.width", "4"], "widths"),
+        (["--model.settings.widths", "4"], "a list: 16,32 or [16]"),
         (["--task.settings.smothing", "0.1"], "smoothing"),
         (["--task.name", "clasification"], "classification"),
     ],

@@ -152,6 +152,8 @@ def test_new_cases_without_the_table_are_refused(finished: Run, tmp_path: Path) 
     data = new_data(tmp_path / "new", "sex", "F", "M")
     with pytest.raises(InputError, match="none of the 2 cases has 'age'") as caught:
         predict(finished.path, data, tmp_path / "out")
+    with pytest.raises(InputError, match="the case does not have 'age'"):
+        predict(finished.path, data / "n0.png", tmp_path / "out")
     assert caught.value.expected == "a table with age, sex"
     assert not (tmp_path / "out").exists()
 

@@ -82,8 +82,11 @@ def _given(flags: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _listed(word: str) -> str | tuple[str, ...]:
-    """The settings of a task or network are words on the command line: 16,32 is a list."""
-    return tuple(part.strip() for part in word.strip("[]()").split(",")) if "," in word else word
+    """The settings of a task or network are words on the command line: 16,32 and [16] are lists."""
+    inner = word.strip().strip("[]()")
+    if inner == word.strip() and "," not in word:
+        return word
+    return tuple(part.strip() for part in inner.split(",") if part.strip())
 
 
 def apart(value: Any) -> Any:

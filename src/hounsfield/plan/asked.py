@@ -116,7 +116,7 @@ def unfit(error: ValidationError, kind: type[BaseModel], where: str, of: str) ->
 def _wanted(message: str) -> str:
     """What pydantic wants, without its preamble."""
     plain = message.removeprefix("Value error, ").removeprefix("Input should be ")
-    return plain.partition(", unable to")[0]
+    return plain.partition(", unable to")[0].replace("a valid tuple", "a list: 16,32 or [16]")
 
 
 def _unreasoned(

@@ -112,7 +112,10 @@ class TrainingPlan(Section):
     seeds: int = Field(1, ge=1, description="networks a fold, ensembled")
     seed: int = Field(0, ge=0, description="of weights, order and augmentation")
     budget: float = Field(
-        10.0, gt=0, description="minutes a network may take, by the trial before training"
+        10.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="minutes a network may take, by the trial before training",
     )
     save_every: int = Field(1, ge=1, description="epochs between checkpoints")
 

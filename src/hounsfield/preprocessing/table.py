@@ -111,9 +111,10 @@ class TableSpec(BaseModel):
         for column in self.columns:
             texts = words(cases[column.name])
             if not any(texts) and not column.missing and texts:
+                one = len(texts) == 1
+                who = "the case does not have" if one else f"none of the {len(texts):,} cases has"
                 raise InputError(
-                    f"none of the {counted(len(texts), 'case')} has {column.name!r}, which the "
-                    "model needs beside the image",
+                    f"{who} {column.name!r}, which the model needs beside the image",
                     expected=f"a table with {', '.join(self.names)}",
                     remedy="a CSV beside the images with the columns path, "
                     f"{', '.join(self.names)} (`hounsfield layouts table`)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -167,7 +168,7 @@ def _check_wanted(wanted: Wanted, out: Path) -> None:
             f"{len(set(wanted.arms))} arm compares with nothing",
             expected=f"two or more of {', '.join(ARMS)}",
         )
-    if wanted.budget is not None and not wanted.budget > 0:
+    if wanted.budget is not None and not 0 < wanted.budget < inf:
         raise UsageError(f"--budget {wanted.budget:g}", expected="minutes, above 0")
     if wanted.weights not in ("", "hub") and not Path(wanted.weights).is_file():
         raise InputError(
@@ -184,6 +185,11 @@ def _check_asked(asked: Mapping[str, Any]) -> None:
                 f"{path} is what the arms of the comparison differ in, or have no place for",
                 remedy=f"leave it out; --arms chooses among {', '.join(ARMS)}",
             )
+    if asked.get("preprocessing.depth", 2) < 2:
+        raise UsageError(
+            "preprocessing.depth 1 leaves early, late and attention no slices to join",
+            expected="2 slices or more",
+        )
 
 
 def _check_depth(name: str, arm: Mapping[str, Any], catalog: Catalog) -> None:
