@@ -178,3 +178,11 @@ def test_where_the_mixed_test_is_at_chance_there_is_no_number_to_judge() -> None
     first = verdict(made.model_copy(update={"mixed": chance}))[0]
     assert first.kind == "nothing-learned"
     assert "no number to judge" in first.text
+
+
+def test_a_source_of_two_classes_of_three_is_told_by_the_first() -> None:
+    source = one_class(0.35, 0.28, 0.43)
+    source = source.model_copy(update={"tested": {"healthy": 0, "ill": 40, "worse": 9}})
+    said = verdict(study(source))[1].text
+    assert "north holds ill and worse alone: of its ill, 100, a network" in said
+    assert said.endswith("Without every class there is no AUROC.")

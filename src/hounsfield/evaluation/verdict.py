@@ -102,17 +102,21 @@ def _impossible(study: SourceStudy) -> list[Finding]:
 
 
 def _one_class(study: SourceStudy) -> list[Finding]:
-    """What a source of one class can tell, and what it cannot."""
+    """What a source that lacks a class can tell, and what it cannot."""
     found = []
     for one in study.unseen:
         if one.whole:
             continue
-        (name,) = (name for name, count in one.tested.items() if count)
+        held = [name for name, count in one.tested.items() if count]
+        name = held[0]  # whose recall the fall is of
         rate = next(e for e in one.estimates if e.metric == "recall" and e.class_name == name)
+        single = len(held) == 1
+        which = "these" if single else f"its {name},"
+        why = "One class has" if single else "Without every class there is"
         text = (
-            f"{one.source} holds {name} alone: of these {rate.cases:,}, a network that never saw "
-            f"the source calls {ranged(rate)} rightly, the mixed one {one.fall.a:.2f} of its own. "
-            "One class has no AUROC."
+            f"{one.source} holds {' and '.join(held)} alone: of {which} {rate.cases:,}, a network "
+            f"that never saw the source calls {ranged(rate)} rightly, the mixed one "
+            f"{one.fall.a:.2f} of its own. {why} no AUROC."
         )
         grave = one.fall.low > LARGE
         found.append(

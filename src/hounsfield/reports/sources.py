@@ -150,7 +150,7 @@ def probe_rows(study: SourceStudy) -> list[ProbeRows]:
             ProbeRows(
                 f"{which}: {numbers.listed(list(mine[0].sources))}",
                 tuple(line(p.auroc, SEEN[p.look]) for p in mine),
-                f"{numbers.sentence(chance + ', '.join(reached))}",
+                numbers.sentence(chance + ", ".join(reached)),
             )
         )
     return rows

@@ -261,6 +261,7 @@ def _notes(whole: Catalog, study: Catalog, settings: LeaveOut) -> list[str]:
     if not left:
         return []
     how = [f"{column} is {values}" for column, values in settings.keep.items()]
-    how += [f"{settings.per_class} of each class" for _ in range(settings.per_class > 0)]
+    if settings.per_class:
+        how.append(f"{settings.per_class} of each class")
     why = f" ({'; '.join(how)})" if how else ""
     return [f"{study.cases.height:,} of {whole.cases.height:,} cases are studied{why}."]
