@@ -216,10 +216,13 @@ def _light_study(run: Run, catalog: Catalog | None = None) -> Study:
 
 def _told(table: pl.DataFrame, thresholds: Sequence[float]) -> list[str]:
     """What must be known to read a table of predictions."""
+    from hounsfield.catalog.findings import counted
+
     unlike = table.filter(table["unlike"] != "").height
-    said = [f"{table.height} cases, {unlike} of them unlike the training data (column `unlike`)"]
+    cases = counted(table.height, "case")
+    said = [f"{cases}, {unlike} of them unlike the training data (column `unlike`)"]
     if not unlike:
-        said = [f"{table.height} cases"]
+        said = [cases]
     elif unlike == table.height:
         said += ["warning: none resembles the training data: do not use these predictions"]
     if len(thresholds) == 1:
