@@ -25,7 +25,7 @@ def test_from_a_phantom_to_a_table(ask: Callable[..., Answer], tmp_path: Path) -
     lines = told.out.splitlines()
     assert lines[0].startswith("2 networks, 2 min of training each at most: 4 min in all")
     assert "Minus three-channel, on the same cases, with 95 % intervals" in told.out
-    assert "late: The slices weigh" in told.out
+    assert "late: the slices weigh" in told.out
     assert lines[-1] == str(out / "comparison.html")
     names = {path.name for path in out.iterdir() if path.suffix != ".catalog"}
     assert names == {

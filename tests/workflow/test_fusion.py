@@ -138,8 +138,8 @@ def test_late_fusion_carries_weights_of_the_validation_part(
         assert stored.sum() == pytest.approx(1, abs=1e-5)
         assert np.ptp(stored) > 1e-3  # no longer even
         assert "fitted on 6 validation cases" in told["reason"]
-        (note,) = [note for note in study[name].notes if note.startswith("The slices weigh")]
-        assert note + "." in Run(out / name).report().read_text()
+        (note,) = [note for note in study[name].notes if note.startswith("the slices weigh")]
+        assert f"{note[1:]}." in Run(out / name).report().read_text()
     assert "slice_weights" not in Run(out / "early").state
     assert "slices weigh" not in Run(out / "early").report().read_text()
 
@@ -162,6 +162,8 @@ def test_the_table_holds_intervals_time_and_size(everything: tuple[Path, Study])
     page = (out / "comparison.html").read_text(encoding="utf-8")
     assert "three-channel against single" in page
     assert "not corrected for the number of comparisons" in page
+    assert "leave out the chance of training" in page
+    assert "not tested" not in page
 
 
 def test_the_same_command_goes_on_and_another_is_refused(

@@ -123,11 +123,16 @@ def rows(pair: Pair) -> list[Row]:
     return [_row(one, widest) for one in pair.differences]
 
 
+def tests(pairs: Sequence[Pair]) -> list[str]:
+    """What gave the p-values of these comparisons, each named once."""
+    used = {one.test for pair in pairs for one in pair.differences}
+    return sorted(TESTS[test] for test in used if test != "none")
+
+
 def contents(comparison: Comparison) -> dict[str, object]:
     """What the page shows."""
     from hounsfield.reports.html import line
 
-    tests = {TESTS[d.test] for pair in comparison.pairs for d in pair.differences}
     return {
         "title": "Runs compared",
         "pairs": [(pair, rows(pair), sentence(pair)) for pair in comparison.pairs],
@@ -135,7 +140,7 @@ def contents(comparison: Comparison) -> dict[str, object]:
             (name, evaluation, [line(e) for e in evaluation.overall()])
             for name, evaluation in comparison.evaluations
         ],
-        "tests": sorted(tests),
+        "tests": tests(comparison.pairs),
     }
 
 

@@ -104,14 +104,13 @@ def contents(study: Study) -> dict[str, Any]:
         for arm in study.arms
         if arm.differences
     )
-    tests = {comparison.TESTS[d.test] for pair in pairs for d in pair.differences}
     return {
         "title": "Ways to join slices",
         "study": study,
         "heads": [one.title for one in study.arms[0].measures()],
         "lines": [(arm, arm.measures(), _shown(arm)) for arm in study.arms],
         "pairs": [(pair, comparison.rows(pair), comparison.sentence(pair)) for pair in pairs],
-        "tests": sorted(tests),
+        "tests": comparison.tests(pairs),
     }
 
 

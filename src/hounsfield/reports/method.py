@@ -92,7 +92,7 @@ def slices(run: Run) -> list[str]:
     told = run.state.get("slice_weights", {})
     several = len(told) > 1
     return [
-        f"{f'{member}: the' if several else 'The'} slices weigh "
+        f"{f'{member}: ' if several else ''}the slices weigh "
         f"{', '.join(f'{weight:.2f}' for weight in one['weights'])} ({one['reason']})"
         for member, one in told.items()
     ]
