@@ -49,6 +49,18 @@ def test_labels_that_do_not_exclude_each_other() -> None:
     assert ((logits > 0) == (truth > 0)).mean() > 0.8
 
 
+def test_a_label_is_learned_from_the_cases_where_it_is_known() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0, 1, (200, 2))
+    truth = (values + rng.normal(0, 0.5, (200, 2)) > 0).astype(np.int64)
+    known = np.arange(200) % 4 > 0
+    partly = np.where(known[:, None] | [False, True], truth, -1)
+    logits = fit_logistic(rows(partly, values), 2)(values)
+    first = fit_logistic(rows(truth[known], values[known]), 2)(values)[:, 0]
+    second = fit_logistic(rows(truth, values), 2)(values)[:, 1]
+    assert np.allclose(logits, np.stack([first, second], axis=1), atol=1e-6)
+
+
 def test_a_class_that_training_lacks_is_next_to_impossible() -> None:
     values = np.linspace(-1, 1, 40)[:, None]
     logits = fit_table(rows(values[:, 0] > 0, values), 3).logits(values)

@@ -135,3 +135,11 @@ def test_what_is_fused_is_what_was_asked() -> None:
     pooled = assemble(design(fusion="attention"))
     assert isinstance(pooled, Joined)
     assert isinstance(pooled.body, AttentionPool)
+
+
+def test_the_attention_over_slices_learns_when_the_bodies_are_frozen(table: TableSpec) -> None:
+    network = assemble(replace(design(fusion="attention"), table=table))
+    learning = {p for module in heads(load("cnn"), network) for p in module.parameters()}
+    frozen = {p for body in bodies(network) for p in body.parameters()}
+    assert learning | frozen == set(network.parameters())
+    assert not learning & frozen

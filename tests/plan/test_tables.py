@@ -24,6 +24,11 @@ def test_what_places_things_in_an_image_takes_no_table(name: str) -> None:
     check_table(CATALOG, load(name), {})
 
 
+def test_columns_are_looked_at() -> None:
+    with pytest.raises(UsageError, match="did you mean 'age'"):
+        check_table(CATALOG, load("classification"), {"model.table": ("agee",)})
+
+
 def test_a_column_of_every_catalog_can_join() -> None:
     assert {"age", "sex", "view"} <= set(CASES)
     check_table(CATALOG, load("classification"), {"model.table": ("age",)})

@@ -163,6 +163,13 @@ def test_a_rare_label_is_not_told_by_saying_no() -> None:
     assert not [one for one in spec.findings(cases, labels) if one.kind == "table-leak"]
 
 
+def test_a_value_that_all_of_a_rare_label_have_tells_it_though_more_of_the_others_have_it() -> None:
+    labels = ["yes"] * 5 + ["no"] * 795
+    cases = table(ward=["A"] * 15 + ["B", "C"] * 392 + ["C"])
+    spec = TableSpec.fit(cases, ["ward"])
+    assert [one.kind for one in spec.findings(cases, labels)] == ["table-leak"]
+
+
 def test_a_running_number_is_warned_of() -> None:
     cases = table(file=list(range(30)))
     kinds = [one.kind for one in TableSpec.fit(cases, ["file"]).findings(cases)]
