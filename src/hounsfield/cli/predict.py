@@ -34,10 +34,7 @@ def predict(
     """
     from hounsfield import workflow
     from hounsfield.cli.console import Terminal
-    from hounsfield.errors import UsageError
 
-    if not paths:
-        raise UsageError("nothing to predict", expected="files, folders or a catalog after RUN")
     watch = Terminal(times=False)
     found = workflow.predict(run, paths, out, keep_ids=keep_ids, precision=precision, watch=watch)
     watch.say(str(found))

@@ -131,7 +131,7 @@ class EvaluationPlan(Section):
         description="with --model.table: train the image alone too, and tell what each adds",
     )
     views: int = Field(
-        1, ge=0, le=64, description="average over so many views, all but one slightly moved"
+        1, ge=1, le=64, description="average over so many views, all but one slightly moved"
     )
     resamples: int = Field(2000, ge=100, description="of the bootstrap")
     seed: int = Field(0, ge=0, description="of the bootstrap")

@@ -122,7 +122,7 @@ def prepared(
         raise InputError(
             f"none of the {len(built.failed)} images can be used; the first: {first}",
             file=catalog.folder,
-            remedy="put that right or copy the files again, then index again",
+            remedy="ask the plan for less, or copy the files again and index them again",
         )
     count = len(built.failed)
     verb = "images cannot be read and are" if count > 1 else "image cannot be read and is"

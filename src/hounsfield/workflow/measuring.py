@@ -55,6 +55,15 @@ def predict(
     from hounsfield.inference.table import read_predictions
 
     out = Path(out)
+    if not listed(paths):
+        raise UsageError("nothing to predict", expected="files, folders or a catalog")
+    if not Path(run).exists():
+        raise RunError(
+            "there is no such run or bundle",
+            file=Path(run),
+            expected="a folder that `hounsfield train` or `hounsfield export` wrote",
+            remedy="check the path for a typing error",
+        )
     if (out / "predictions.csv").exists():
         raise RunError("there are predictions already", file=out, remedy="choose another --out")
     if is_bundle(Path(run)):
