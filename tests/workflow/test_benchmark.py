@@ -63,7 +63,7 @@ def test_numbers_stand_beside_the_published_ones(
     said = " ".join(capsys.readouterr().out.split())
     assert "0.944" in said
     assert "0.991" in said
-    assert "the validation part cannot be told" in said
+    assert "the validation part is not told" in said
     assert "the test part can be told" in said
 
 

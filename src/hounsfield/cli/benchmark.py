@@ -70,7 +70,7 @@ def _alike(row: dict[str, float | None]) -> list[str]:
         if value is None or low is None:
             continue
         how = f"AUROC {value:.2f} ({low:.2f}–{row[f'{part}_told_high']:.2f}), 0.5 is chance"
-        told = "can be told" if low > TOLD else "cannot be told"
+        told = "can be told" if low > TOLD else "is not told"
         said.append(f"the {name} part {told} from the training part by coarse grey values: {how}")
     return said
 

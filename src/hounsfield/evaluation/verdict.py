@@ -83,8 +83,9 @@ def _nothing_left_out(study: SourceStudy) -> Finding:
 
 def _nothing_learned(study: SourceStudy) -> Finding:
     said = (
-        f"The mixed test says {of(study.mixed.first())}, no better than chance: neither disease "
-        "nor source was learned, so there is no number to judge."
+        f"The mixed test says {of(study.mixed.first())}, which is not shown to be better than "
+        "chance: whether disease, source or nothing was learned is open, and there is no number "
+        "to judge."
     )
     return Finding(
         kind="nothing-learned",
@@ -134,7 +135,7 @@ def _probed(study: SourceStudy) -> list[Finding]:
         who = " and ".join(mine[0].sources) if len(mine[0].sources) == 2 else "the sources"
         which = f"Among {name} alone, {who}" if name else f"{who[:1].upper()}{who[1:]}"
         shown = "; ".join(f"{SEEN[p.look]} {ranged(p.auroc)}" for p in mine)
-        can = "can be told apart" if told else "cannot be told apart"
+        can = "can be told apart" if told else "are not told apart"
         if told and not any(map(plainly, mine)):
             can = "can be told apart a little"
         said = f"{which} {can} by coarse grey values alone (AUROC: {shown}; chance is 0.50)"

@@ -14,7 +14,7 @@ from rich.text import Text
 from hounsfield.evaluation.compare import Difference
 from hounsfield.evaluation.record import Evaluation
 from hounsfield.files import whole_file
-from hounsfield.reports import numbers, page
+from hounsfield.reports import numbers, page, words
 from hounsfield.run import Run
 
 TESTS = {
@@ -135,6 +135,7 @@ def contents(comparison: Comparison) -> dict[str, object]:
 
     return {
         "title": "Runs compared",
+        "counts": words.counts,
         "pairs": [(pair, rows(pair), sentence(pair)) for pair in comparison.pairs],
         "runs": [
             (name, evaluation, [line(e) for e in evaluation.overall()])
