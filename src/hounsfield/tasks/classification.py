@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,16 +15,15 @@ from scipy.special import expit, softmax
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
-from hounsfield.formats.contract import Source
 from hounsfield.metrics import standard
 from hounsfield.metrics.contract import UNKNOWN, Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
 from hounsfield.metrics.threshold import choose_threshold
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.preprocessing.contract import Prepared
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
 from hounsfield.tasks.labels import labelled, per_case, rows, vectors
+from hounsfield.tasks.per_case import PerCase
 
 if TYPE_CHECKING:  # a bundle predicts without torch
     import torch
@@ -90,7 +88,7 @@ class ClassStore:
         return Classes(self.values[list(rows)])
 
 
-class Classification:
+class Classification(PerCase[Logits]):
     NAME = "classification"
     ANNOTATIONS = ("class", "value")
     Settings = ClassSettings
@@ -139,9 +137,6 @@ class Classification:
                 first.setdefault(case, rank[label])
         return [first.get(case) for case in catalog.cases["case"]]
 
-    def masks(self, catalog: Catalog, settings: ClassSettings) -> list[Source | None]:
-        return [None] * catalog.cases.height
-
     def choose(self, choosing: Choosing, settings: ClassSettings) -> list[Choice]:
         counts = choosing.fingerprint.classes.values()
         if settings.multilabel or max(counts, default=0) <= RARE * min(counts, default=0):
@@ -186,19 +181,6 @@ class Classification:
     def predict(self, network: Forward, images: Tensor, settings: ClassSettings) -> list[Logits]:
         # a GPU of Apple's has no float64
         return list(network(images).cpu().double().numpy())
-
-    def from_output(self, output: NDArray[np.float64], settings: ClassSettings) -> Logits:
-        return output
-
-    def mirrored(self, prediction: Logits, width: int) -> Logits:
-        return prediction
-
-    def combine(self, predictions: Sequence[Logits]) -> Logits:
-        mean: Logits = np.mean(predictions, axis=0)
-        return mean
-
-    def restore(self, prediction: Logits, prepared: Prepared) -> Logits:
-        return prediction
 
     def calibrate(
         self,
@@ -245,9 +227,6 @@ class Classification:
         columns: dict[str, Any] = {"prediction": [self.label(d, settings) for d in decision]}
         columns |= {f"p_{name}": probability[:, k] for k, name in enumerate(settings.classes)}
         return pl.DataFrame(columns, schema_overrides={"prediction": pl.String})
-
-    def save(self, prediction: Logits, folder: Path, case: str) -> None:
-        """Nothing lies beside the table."""
 
     def label(self, truth: Any, settings: ClassSettings) -> str:
         if truth is None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +20,13 @@ from scipy.special import expit, logit
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
-from hounsfield.formats.contract import Source
 from hounsfield.metrics import metric
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.temperature import fit_temperature
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.preprocessing.contract import Prepared
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
+from hounsfield.tasks.per_case import PerCase
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +70,7 @@ class GradeStore:
         return Grades(self.values[list(rows)])
 
 
-class Ordinal:
+class Ordinal(PerCase[Logits]):
     NAME = "ordinal"
     ANNOTATIONS = ("class", "value")
     Settings = GradeSettings
@@ -109,9 +107,6 @@ class Ordinal:
             if label in rank:
                 known.setdefault(case, rank[label])
         return [known.get(case) for case in catalog.cases["case"]]
-
-    def masks(self, catalog: Catalog, settings: GradeSettings) -> list[Source | None]:
-        return [None] * catalog.cases.height
 
     def choose(self, choosing: Choosing, settings: GradeSettings) -> list[Choice]:
         counts = choosing.fingerprint.classes.values()
@@ -161,19 +156,6 @@ class Ordinal:
         # a GPU of Apple's has no float64
         return list(network(images).float().cpu().double().numpy())
 
-    def from_output(self, output: NDArray[np.float64], settings: GradeSettings) -> Logits:
-        return output
-
-    def mirrored(self, prediction: Logits, width: int) -> Logits:
-        return prediction
-
-    def combine(self, predictions: Sequence[Logits]) -> Logits:
-        mean: Logits = np.mean(predictions, axis=0)
-        return mean
-
-    def restore(self, prediction: Logits, prepared: Prepared) -> Logits:
-        return prediction
-
     def calibrate(
         self,
         predictions: Iterable[Logits],
@@ -210,9 +192,6 @@ class Ordinal:
         }
         columns |= {f"p_{name}": probability[:, k] for k, name in enumerate(settings.classes)}
         return pl.DataFrame(columns, schema_overrides={"prediction": pl.String})
-
-    def save(self, prediction: Logits, folder: Path, case: str) -> None:
-        """Nothing lies beside the table."""
 
     def label(self, truth: Any, settings: GradeSettings) -> str:
         return "" if truth is None else settings.classes[int(truth)]

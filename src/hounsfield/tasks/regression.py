@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,16 +20,15 @@ from pydantic import Field
 from hounsfield.catalog.fingerprint import Choice
 from hounsfield.catalog.tables import CASES, Catalog
 from hounsfield.errors import InputError, UsageError, did_you_mean
-from hounsfield.formats.contract import Source
 from hounsfield.metrics import metric
 from hounsfield.metrics.contract import Cases, Metric
 from hounsfield.metrics.recalibrate import margin, straightened
 from hounsfield.metrics.regression import COVERED, ERROR, NAMES, PREDICTED, TRUTH
 from hounsfield.preprocessing.cache import Cache
-from hounsfield.preprocessing.contract import Prepared
 from hounsfield.tasks.contract import Batch, Calibration, Choosing, TargetStore, Wanted, codes
 from hounsfield.tasks.contract import Settings as Base
 from hounsfield.tasks.labels import FINDING
+from hounsfield.tasks.per_case import PerCase
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +74,7 @@ class NumberStore:
         return Numbers(self.values[list(rows)])
 
 
-class Regression:
+class Regression(PerCase[float]):
     NAME = "regression"
     ANNOTATIONS = ("value",)
     Settings = NumberSettings
@@ -115,9 +113,6 @@ class Regression:
         """The number of each case, the mean of several readers'; None where there is none."""
         known = _values(catalog, settings.name)
         return [known.get(case) for case in catalog.cases["case"]]
-
-    def masks(self, catalog: Catalog, settings: NumberSettings) -> list[Source | None]:
-        return [None] * catalog.cases.height
 
     def choose(self, choosing: Choosing, settings: NumberSettings) -> list[Choice]:
         if settings.name in choosing.asked.get("model.table", ()):
@@ -182,14 +177,8 @@ class Regression:
     def from_output(self, output: NDArray[np.float64], settings: NumberSettings) -> float:
         return float(settings.centre + settings.scale * output[0])
 
-    def mirrored(self, prediction: float, width: int) -> float:
-        return prediction
-
     def combine(self, predictions: Sequence[float]) -> float:
         return float(np.mean(predictions))
-
-    def restore(self, prediction: float, prepared: Prepared) -> float:
-        return prediction
 
     def calibrate(
         self,
@@ -221,9 +210,6 @@ class Regression:
             columns["low"] = pl.Series(values - calibration.margin)
             columns["high"] = pl.Series(values + calibration.margin)
         return pl.DataFrame(columns)
-
-    def save(self, prediction: float, folder: Path, case: str) -> None:
-        """Nothing lies beside the table."""
 
     def label(self, truth: Any, settings: NumberSettings) -> str:
         return "" if truth is None else f"{truth:.10g}"

@@ -16,8 +16,9 @@ from hounsfield.errors import RunError, UsageError
 from hounsfield.models import load as load_network
 from hounsfield.models import weight_sources
 from hounsfield.models.assemble import Design, assemble, bodies, heads
+from hounsfield.models.fusion import Outputs
 from hounsfield.models.memory_format import network_in_format
-from hounsfield.models.weights import load_into
+from hounsfield.models.weights import Matched, load_into
 from hounsfield.plan.asked import under
 from hounsfield.plan.device import check_device, computing
 from hounsfield.plan.resolved import leaves
@@ -40,19 +41,25 @@ Said = Callable[[Member, int, int, dict[str, float]], None]
 def build(
     plan: Plan, task: Task[Any, Any], settings: Settings, table: TableSpec | None
 ) -> nn.Module:
-    """The plan's network, with fresh weights drawn from torch's generator."""
-    kind = load_network(plan.model.name)
-    own = kind.Settings.model_validate(under(dict(leaves(plan.model)), "settings."))
+    """The plan's network for a task, with fresh weights drawn from torch's generator."""
+    return assembled(plan, task.outputs(settings), task.kind_of_outputs(settings), table)
+
+
+def assembled(
+    plan: Plan, outputs: int, kind: Outputs = "classes", table: TableSpec | None = None
+) -> nn.Module:
+    """The plan's network with so many outputs."""
+    own = load_network(plan.model.name)
     prepared = plan.preprocessing
     design = Design(
         name=plan.model.name,
-        settings=own,
+        settings=own.Settings.model_validate(under(dict(leaves(plan.model)), "settings.")),
         channels=len(prepared.mean) or (3 if prepared.colour else 1),
         depth=prepared.depth,
         size=prepared.size,
-        outputs=task.outputs(settings),
+        outputs=outputs,
         fusion=plan.model.fusion,
-        kind=task.kind_of_outputs(settings),
+        kind=kind,
         table=table,
     )
     return network_in_format(assemble(design), plan.training.memory_format)
@@ -117,7 +124,9 @@ def begin(study: Study, member: Member) -> tuple[nn.Module, Job, Parts]:
     if last and plan.training.device == "cpu" and is_narrow(network):
         raise untrusted()
     if not member.checkpoint.exists():
-        _take_pretrained(network, plan, study)
+        matched = take_pretrained(network, plan)
+        if matched is not None:
+            study.run.update(pretrained=str(matched), layers=matched.listed())
     strata = study.strata(train)
     learns = heads(load_network(plan.model.name), network) if plan.training.freeze == "body" else ()
     if learns:
@@ -146,14 +155,14 @@ def _too_large(study: Study, dataset: CaseDataset) -> UsageError:
     return too_large(plan.training.batch, fitting, device.type, plan.training.accumulate)
 
 
-def _take_pretrained(network: nn.Module, plan: Plan, study: Study) -> None:
-    """Weights into all bodies; which layers took them is kept in run.json."""
+def take_pretrained(network: nn.Module, plan: Plan) -> Matched | None:
+    """The plan's weights into all bodies; which layers took them, or None without weights."""
     if not plan.model.weights:
-        return
+        return None
     given = weight_sources.weights_of(plan.model.weights, plan.model.name)
     for body in bodies(network):  # alike, so that the last one's layers are all's
         matched = load_into(body, given.state, given.origin)
-    study.run.update(pretrained=str(matched), layers=matched.listed())
+    return matched
 
 
 def _class_weights(cases: Sequence[str], study: Study) -> Tensor | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from hounsfield.errors import InputError
@@ -38,12 +39,12 @@ class Scored:
         row: dict[str, Any] = {"set": self.name, "seeds": len(self.runs)}
         for metric in METRICS:
             seeds = [_estimate(run, metric) for run in self.runs.values()]
-            row[metric] = _mean([one.value for one in seeds])
-            row[f"{metric}_low"] = _mean([one.low for one in seeds])
-            row[f"{metric}_high"] = _mean([one.high for one in seeds])
+            row[metric] = fmean([one.value for one in seeds])
+            row[f"{metric}_low"] = fmean([one.low for one in seeds])
+            row[f"{metric}_high"] = fmean([one.high for one in seeds])
             row[f"{metric}_resnet18"] = getattr(published, metric, None)
             row[f"{metric}_best"] = getattr(published, f"best_{metric}", None)
-        return row | self.alike() | {"minutes": _mean(minutes)}
+        return row | self.alike() | {"minutes": fmean(minutes)}
 
     def alike(self) -> dict[str, float | None]:
         """How well each evaluation part is told from the training part: 0.5 is not at all."""
@@ -117,7 +118,3 @@ def _estimate(run: Run, metric: str) -> Estimate:
 
     overall = Evaluation.load(run.evaluation("test")).overall()
     return next(one for one in overall if one.metric == metric)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -12,14 +12,17 @@ from hounsfield.errors import InputError, UsageError
 from hounsfield.files import refuse_existing
 from hounsfield.progress import SILENT, Watch
 from hounsfield.workflow.data import Data, beside_run, cache_of, catalog_of, is_built_in, tell
+from hounsfield.workflow.measuring import on_other_data
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import nn
 
     from hounsfield.catalog import Catalog
     from hounsfield.catalog.findings import Finding
     from hounsfield.inference.features import Extractor
     from hounsfield.plan.resolved import Resolved
+    from hounsfield.plan.schema import Plan
     from hounsfield.run import Run
     from hounsfield.training.data import CaseDataset
     from hounsfield.training.study import Study
@@ -156,15 +159,8 @@ def _of_run(data: Data | None, out: Path, how: Backbone, watch: Watch) -> Ready:
 
 def _other(run: Run, data: Data, out: Path, how: Backbone, watch: Watch) -> Study:
     """The run's study on other data than its own."""
-    from hounsfield.inference.fit_for import check_fit
-    from hounsfield.training.study import Study, prepared
-
     beside = beside_run(out.with_suffix(""))
-    catalog = catalog_of([data], beside, watch, keep_ids=how.keep_ids)
-    check_fit(run, catalog)
-    cache, readable, findings = prepared(catalog, run.resolved.plan, cache_of(catalog), watch.tell)
-    tell(findings, watch)
-    return Study.of(run, cache, readable)
+    return on_other_data(run, catalog_of([data], beside, watch, keep_ids=how.keep_ids), watch)
 
 
 def _of_network(data: Data | None, out: Path, how: Backbone, watch: Watch) -> Ready:
@@ -246,35 +242,16 @@ def _planned(catalog: Catalog, asked: dict[str, Any], watch: Watch) -> _Planned:
     return _Planned(resolve([nothing, *general, *network.choose(choosing)], asked), {})
 
 
-def _network(plan: Any) -> Any:
+def _network(plan: Plan) -> nn.Module:
     """The plan's network with its pretrained weights; what it would learn is not there."""
     import torch
 
-    from hounsfield.models import load as load_network
-    from hounsfield.models import weight_sources
-    from hounsfield.models.assemble import Design, assemble, bodies
-    from hounsfield.models.memory_format import network_in_format
-    from hounsfield.models.weights import load_into
-    from hounsfield.plan.asked import under
     from hounsfield.plan.device import computing
-    from hounsfield.plan.resolved import leaves
+    from hounsfield.training.train import assembled, take_pretrained
 
-    kind, ready = load_network(plan.model.name), plan.preprocessing
-    design = Design(
-        name=plan.model.name,
-        settings=kind.Settings.model_validate(under(dict(leaves(plan.model)), "settings.")),
-        channels=len(ready.mean),
-        depth=ready.depth,
-        size=ready.size,
-        outputs=2,  # never looked at
-        fusion=plan.model.fusion,
-    )
     torch.manual_seed(plan.training.seed)
-    network = network_in_format(assemble(design), plan.training.memory_format)
-    if plan.model.weights:
-        given = weight_sources.weights_of(plan.model.weights, plan.model.name)
-        for body in bodies(network):
-            load_into(body, given.state, given.origin)
+    network = assembled(plan, outputs=2)  # which are never looked at
+    take_pretrained(network, plan)
     return network.to(computing(plan.training)).eval()
 
 

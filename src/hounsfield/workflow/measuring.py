@@ -77,7 +77,7 @@ def predict(
             raise UsageError("--precision is of a bundle", remedy="`hounsfield export RUN`")
         opened = _trained(run)
         catalog = _catalog_for(opened, listed(paths), beside_run(out), keep_ids, watch)
-        path = _predict(_on_other_data(opened, catalog, watch), out, watch)
+        path = _predict(on_other_data(opened, catalog, watch), out, watch)
         calibration = opened.calibration
     for sentence in _told(read_predictions(out), calibration.thresholds):
         watch.say(sentence)
@@ -108,7 +108,7 @@ def evaluate(
     name = _free_name(opened, data, name)
     beside = beside_run(opened.path) / name
     catalog, left_out = unseen(opened, _catalog_for(opened, [data], beside, False, watch))
-    study = _on_other_data(opened, catalog, watch)
+    study = on_other_data(opened, catalog, watch)
     unlabelled = check_labelled(study.catalog, study.task, study.settings)
     told = [sentence for sentence in (left_out, unlabelled) if sentence]
     for sentence in told:
@@ -251,7 +251,7 @@ def _catalog_for(
     return catalog
 
 
-def _on_other_data(opened: Run, catalog: Catalog, watch: Watch) -> Study:
+def on_other_data(opened: Run, catalog: Catalog, watch: Watch) -> Study:
     """The run's study on other data; their cache lies beside their catalog."""
     from hounsfield.inference.fit_for import check_fit
     from hounsfield.training.study import Study, prepared
